@@ -91,15 +91,6 @@ class StreamConfig:
         return cls(**values)
 
 
-PRESETS: Mapping[str, StreamConfig] = MappingProxyType(
-    {
-        "wan2.1-1.3b": StreamConfig(height=480, width=832, fps=16),
-        "wan2.2-5b": StreamConfig(height=704, width=1280, fps=24),
-    }
-)
-"""Sizes and frame rates of the two published base models."""
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -128,3 +119,12 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path}: wanted a JSON object with a stream's settings, got {type(values).__name__}.")
     return values
+
+
+PRESETS: Mapping[str, StreamConfig] = MappingProxyType(
+    {
+        "wan2.1-1.3b": StreamConfig(height=480, width=832, fps=16),
+        "wan2.2-5b": StreamConfig(height=704, width=1280, fps=24),
+    }
+)
+"""Sizes and frame rates of the two published base models."""
