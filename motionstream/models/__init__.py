@@ -1,0 +1,1 @@
+"""Networks, and the memory they read and write."""

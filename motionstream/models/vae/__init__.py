@@ -1,0 +1,1 @@
+"""Video autoencoders: pixels to latents and back, whole clips or chunk by chunk."""

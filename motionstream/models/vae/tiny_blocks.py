@@ -1,0 +1,118 @@
+"""The blocks of a tiny video autoencoder, and the walk that runs them over all frames of a chunk at once.
+
+Frames are stacked in the batch dimension, time outermost: row `t * batch + b`. The frames before and after another
+are then plain slices of a 4D tensor, which keeps the channels-last memory format that the CPU and tensor cores like.
+Layout and parameter names are those of the public TAEHV (github.com/madebyollin/taehv, MIT).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def conv3x3(channels_in: int, channels_out: int, *, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+    """Returns a 3x3 convolution that keeps height and width up to its stride."""
+    return nn.Conv2d(channels_in, channels_out, 3, padding=1, stride=stride, bias=bias)
+
+
+class SoftClamp(nn.Module):
+    """Squeezes latents smoothly into (-3, 3), so that an outlier cannot burn through the picture."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a tensor of the same shape."""
+        return torch.tanh(x / 3) * 3
+
+
+class MemBlock(nn.Module):
+    """A residual block that sees each frame together with the frame before it: the only memory of the network."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            conv3x3(2 * channels, channels),
+            nn.ReLU(inplace=True),
+            conv3x3(channels, channels),
+            nn.ReLU(inplace=True),
+            conv3x3(channels, channels),
+        )
+
+    def forward(self, x: Tensor, past: Tensor) -> Tensor:
+        """Returns new frames `tb c h w` from frames and the frames before them, both `tb c h w`."""
+        return F.relu(self.conv(torch.cat([x, past], 1)) + x)
+
+
+class TPool(nn.Module):
+    """Merges `stride` neighbouring frames into one; with stride 1 it is a 1x1 convolution."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv2d(channels * stride, channels, 1, bias=False)
+
+    def forward(self, x: Tensor, batch: int) -> Tensor:
+        """Returns `(t/stride)b c h w`."""
+        if self.stride > 1:
+            groups = x.unflatten(0, (-1, self.stride, batch))
+            x = torch.cat([groups[:, i].flatten(0, 1) for i in range(self.stride)], 1)
+        y: Tensor = self.conv(x)
+        return y
+
+
+class TGrow(nn.Module):
+    """Makes `stride` frames of each frame; with stride 1 it is a 1x1 convolution.
+
+    Public checkpoints are trained at full frame rate and may hold rows for more frames than this layer makes: the
+    last rows, those of the latest frames, are the ones that count.
+    """
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv2d(channels, channels * stride, 1, bias=False)
+        self.register_load_state_dict_pre_hook(_keep_last_rows)
+
+    def forward(self, x: Tensor, batch: int) -> Tensor:
+        """Returns `(t*stride)b c h w`."""
+        y: Tensor = self.conv(x)
+        if self.stride == 1:
+            return y
+        return y.unflatten(1, (self.stride, -1)).unflatten(0, (-1, batch)).transpose(1, 2).flatten(0, 2)
+
+
+def _keep_last_rows(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    weight = state_dict.get(f"{prefix}conv.weight")
+    rows = module.get_submodule("conv").weight.shape[0]  # type: ignore[union-attr]
+    if weight is not None and weight.shape[0] > rows:
+        state_dict[f"{prefix}conv.weight"] = weight[-rows:]
+
+
+def run_blocks(
+    blocks: Iterable[nn.Module], x: Tensor, batch: int, state: tuple[Tensor, ...] | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Runs a stack over all frames of a chunk at once.
+
+    Args:
+        blocks: The layers in order.
+        x: Frames `tb c h w`, time outermost.
+        batch: Number of streams b.
+        state: The last input frame of each memory block, `b c h w`; None starts a stream with empty memories.
+
+    Returns:
+        The outputs, `tb c h w`, and the new state. The given state is not changed.
+    """
+    memories = iter(state or ())
+    new_state: list[Tensor] = []
+    for block in blocks:
+        if isinstance(block, MemBlock):
+            memory = torch.zeros_like(x[:batch]) if state is None else next(memories)
+            # A copy: a view would keep the whole chunk's activations alive until the next chunk.
+            new_state.append(x[-batch:].clone())
+            x = block(x, torch.cat([memory, x[:-batch]]))
+        elif isinstance(block, TPool | TGrow):
+            x = block(x, batch)
+        else:
+            x = block(x)
+    return x, tuple(new_state)
