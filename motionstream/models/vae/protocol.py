@@ -16,22 +16,22 @@ StreamState: TypeAlias = tuple[Tensor, ...]
 
 
 class VideoVAE(Protocol):
-    """A causal video autoencoder that can work chunk by chunk.
-
-    Attributes:
-        latent_channels: Channels of a latent frame.
-        spatial_stride: Pixels along one side of a latent cell.
-        temporal_stride: Video frames of a latent frame after the first.
-    """
+    """A causal video autoencoder that can work chunk by chunk."""
 
     @property
-    def latent_channels(self) -> int: ...
+    def latent_channels(self) -> int:
+        """Channels of a latent frame."""
+        ...
 
     @property
-    def spatial_stride(self) -> int: ...
+    def spatial_stride(self) -> int:
+        """Pixels along one side of a latent cell."""
+        ...
 
     @property
-    def temporal_stride(self) -> int: ...
+    def temporal_stride(self) -> int:
+        """Video frames of a latent frame after the first."""
+        ...
 
     def encode(self, video: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "b c f h2 w2"]:
         """Returns the normalised latents of a clip of 1 + 4k video frames with values in [0, 1]."""

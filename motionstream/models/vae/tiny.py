@@ -37,8 +37,9 @@ def build_decoder(config: TinyVAEConfig) -> nn.Sequential:
     layers: list[nn.Module] = [SoftClamp(), conv3x3(config.latent_channels, widths[0]), nn.ReLU(inplace=True)]
     for stage, (time_up, space_up) in enumerate(zip(config.decoder_time_up, config.decoder_space_up, strict=True)):
         layers.extend(MemBlock(widths[stage]) for _ in range(config.blocks_per_stage))
-        layers.append(nn.Upsample(scale_factor=2) if space_up else nn.Identity())
-        layers.append(TGrow(widths[stage], 2 if time_up else 1))
+        # The public numbering has the enlargement here; it is done in TGrow, where it is cheaper.
+        layers.append(nn.Identity())
+        layers.append(TGrow(widths[stage], 2 if time_up else 1, 2 if space_up else 1))
         layers.append(conv3x3(widths[stage], widths[stage + 1], bias=False))
     return nn.Sequential(*layers, nn.ReLU(inplace=True), conv3x3(widths[-1], 3 * config.patch_size**2))
 
@@ -149,7 +150,7 @@ class TinyVAE(nn.Module):
         batch = len(video)
         frames = F.pixel_unshuffle(video.transpose(0, 1).flatten(0, 1), self.config.patch_size)
         latents, new_state = run_blocks(self.encoder, frames, batch, state)
-        return latents.unflatten(0, (-1, batch)).permute(1, 2, 0, 3, 4), new_state
+        return latents.view(-1, batch, *latents.shape[1:]).permute(1, 2, 0, 3, 4), new_state
 
     def decode_chunk_raw(
         self, latents: Float[Tensor, "b c f h2 w2"], state: StreamState | None
@@ -162,7 +163,7 @@ class TinyVAE(nn.Module):
         if state is None:
             frames = frames[(self.temporal_stride - 1) * batch :]
         video = F.pixel_shuffle(frames, self.config.patch_size)
-        return video.unflatten(0, (-1, batch)).transpose(0, 1), new_state
+        return video.view(-1, batch, *video.shape[1:]).transpose(0, 1), new_state
 
     def _check_video(self, video: Tensor, *, at_start: bool) -> None:
         """Says what was wanted when a video does not fit the strides."""

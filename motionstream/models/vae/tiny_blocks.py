@@ -55,38 +55,45 @@ class TPool(nn.Module):
     def forward(self, x: Tensor, batch: int) -> Tensor:
         """Returns `(t/stride)b c h w`."""
         if self.stride > 1:
-            groups = x.unflatten(0, (-1, self.stride, batch))
-            x = torch.cat([groups[:, i].flatten(0, 1) for i in range(self.stride)], 1)
+            rows, channels, height, width = x.shape
+            pixels = x.permute(0, 2, 3, 1).reshape(-1, self.stride, batch, height, width, channels)
+            pixels = pixels.permute(0, 2, 3, 4, 1, 5).reshape(rows // self.stride, height, width, -1)
+            x = pixels.permute(0, 3, 1, 2)
         y: Tensor = self.conv(x)
         return y
 
 
 class TGrow(nn.Module):
-    """Makes `stride` frames of each frame; with stride 1 it is a 1x1 convolution.
+    """Makes `stride` frames of each frame and enlarges them; with both factors 1 it is a 1x1 convolution.
 
-    Public checkpoints are trained at full frame rate and may hold rows for more frames than this layer makes: the
-    last rows, those of the latest frames, are the ones that count.
+    The public network enlarges before this 1x1 convolution. Nearest neighbours commute with it, and at the small
+    size it costs a quarter.
+
+    Public checkpoints may hold rows for more frames than this layer makes, because one trained at full frame rate
+    also serves for cheaper previews: the last rows, those of the latest frames, are the ones that count.
     """
 
-    def __init__(self, channels: int, stride: int) -> None:
+    def __init__(self, channels: int, stride: int, scale: int = 1) -> None:
         super().__init__()
         self.stride = stride
+        self.scale = scale
         self.conv = nn.Conv2d(channels, channels * stride, 1, bias=False)
-        self.register_load_state_dict_pre_hook(_keep_last_rows)
+        self._register_load_state_dict_pre_hook(self._keep_last_rows)  # type: ignore[no-untyped-call]  # torch's own
 
     def forward(self, x: Tensor, batch: int) -> Tensor:
-        """Returns `(t*stride)b c h w`."""
+        """Returns `(t*stride)b c h*scale w*scale`."""
         y: Tensor = self.conv(x)
-        if self.stride == 1:
-            return y
-        return y.unflatten(1, (self.stride, -1)).unflatten(0, (-1, batch)).transpose(1, 2).flatten(0, 2)
+        if self.stride > 1:
+            rows, channels, height, width = y.shape
+            pixels = y.permute(0, 2, 3, 1).reshape(-1, batch, height, width, self.stride, channels // self.stride)
+            pixels = pixels.permute(0, 4, 1, 2, 3, 5).reshape(rows * self.stride, height, width, -1)
+            y = pixels.permute(0, 3, 1, 2)
+        return F.interpolate(y, scale_factor=self.scale) if self.scale > 1 else y
 
-
-def _keep_last_rows(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    weight = state_dict.get(f"{prefix}conv.weight")
-    rows = module.get_submodule("conv").weight.shape[0]  # type: ignore[union-attr]
-    if weight is not None and weight.shape[0] > rows:
-        state_dict[f"{prefix}conv.weight"] = weight[-rows:]
+    def _keep_last_rows(self, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+        key, rows = f"{prefix}conv.weight", self.conv.out_channels
+        if key in state_dict and len(state_dict[key]) > rows:
+            state_dict[key] = state_dict[key][-rows:]
 
 
 def run_blocks(

@@ -90,8 +90,8 @@ class TinyVAEConfig:
     ) -> Self:
         """The layout of the embedded checkpoint: 16 channels, stride 8, small enough to decode live on two CPU cores.
 
-        The middle decoder stage changes the frame rate nowhere near full resolution: space doubles in stages 0 and 2
-        only, so that every memory block runs at a quarter of the picture's height and width or less.
+        Space doubles in decoder stages 0 and 2 only, so that no memory block runs at more than a quarter of the
+        picture's height and width.
         """
         return cls(
             patch_size=2,
@@ -117,7 +117,8 @@ class TinyVAEConfig:
         values = {name: value for name, value in values.items() if not name.startswith("_")}
         if unknown := sorted(values.keys() - known):
             raise ValueError(f"unknown keys {unknown} in a tiny VAE's configuration; known are {sorted(known)}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**arguments)
 
 
 def _check_length(name: str, values: tuple[Any, ...], wanted: int) -> None:
