@@ -1,0 +1,110 @@
+"""Self-attention over video tokens and cross-attention to the prompt; parameter names are diffusers'."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from motionstream.models.wan.mask import Group
+from motionstream.models.wan.rope import Rotary, apply_rotary
+
+
+class PromptKeys(NamedTuple):
+    """One layer's keys and values of the prompt, `[b a s d]`; those of the image tokens where the model has them."""
+
+    key: Tensor
+    value: Tensor
+    image_key: Tensor | None = None
+    image_value: Tensor | None = None
+
+
+class Visibility(NamedTuple):
+    """Which keys a query may see: a plan in tokens, or a dense additive mask, or neither (everything)."""
+
+    groups: tuple[Group, ...] = ()
+    bias: Tensor | None = None
+
+
+class _Projections(nn.Module):
+    """What both attentions share: four projections and the norms of queries and keys across heads."""
+
+    def __init__(self, dim: int, heads: int, eps: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(dim, dim)
+        self.to_k = nn.Linear(dim, dim)
+        self.to_v = nn.Linear(dim, dim)
+        self.to_out = nn.ModuleList([nn.Linear(dim, dim)])  # a list, as in diffusers, whose item 1 is a dropout
+        self.norm_q = nn.RMSNorm(dim, eps=eps)
+        self.norm_k = nn.RMSNorm(dim, eps=eps)
+
+    def split(self, x: Float[Tensor, "b s dim"]) -> Float[Tensor, "b s a d"]:
+        return x.unflatten(-1, (self.heads, -1))
+
+    def merge(self, x: Float[Tensor, "b a s d"]) -> Float[Tensor, "b s dim"]:
+        out: Tensor = self.to_out[0](x.transpose(1, 2).flatten(2))
+        return out
+
+
+class SelfAttention(_Projections):
+    """Attention among video tokens, with rotary positions."""
+
+    def forward(self, x: Float[Tensor, "b s dim"], rotary: Rotary, seen: Visibility) -> Float[Tensor, "b s dim"]:
+        """Attend as `seen` allows."""
+        query = apply_rotary(self.split(self.norm_q(self.to_q(x))), rotary).transpose(1, 2)
+        key = apply_rotary(self.split(self.norm_k(self.to_k(x))), rotary).transpose(1, 2)
+        value = self.split(self.to_v(x)).transpose(1, 2)
+        return self.merge(attend(query, key, value, seen))
+
+
+class CrossAttention(_Projections):
+    """Attention from video tokens to the prompt (and to image tokens: their result is added)."""
+
+    def __init__(self, dim: int, heads: int, eps: float, added_kv_proj_dim: int | None) -> None:
+        super().__init__(dim, heads, eps)
+        self.has_image = added_kv_proj_dim is not None
+        if added_kv_proj_dim is not None:
+            self.add_k_proj = nn.Linear(added_kv_proj_dim, dim)
+            self.add_v_proj = nn.Linear(added_kv_proj_dim, dim)
+            self.norm_added_k = nn.RMSNorm(dim, eps=eps)
+
+    def prompt_keys(self, text: Float[Tensor, "b s dim"], image: Float[Tensor, "b i dim"] | None) -> PromptKeys:
+        """Keys and values of an embedded prompt; they hold for every video token and denoising step."""
+        key = self.split(self.norm_k(self.to_k(text))).transpose(1, 2).contiguous()
+        value = self.split(self.to_v(text)).transpose(1, 2).contiguous()
+        if image is None:
+            return PromptKeys(key, value)
+        image_key = self.split(self.norm_added_k(self.add_k_proj(image))).transpose(1, 2).contiguous()
+        return PromptKeys(key, value, image_key, self.split(self.add_v_proj(image)).transpose(1, 2).contiguous())
+
+    def forward(self, x: Float[Tensor, "b s dim"], prompt: PromptKeys) -> Float[Tensor, "b s dim"]:
+        """Attend the whole prompt."""
+        query = self.split(self.norm_q(self.to_q(x))).transpose(1, 2)
+        out = F.scaled_dot_product_attention(query, prompt.key, prompt.value)
+        if prompt.image_key is not None and prompt.image_value is not None:
+            out = out + F.scaled_dot_product_attention(query, prompt.image_key, prompt.image_value)
+        return self.merge(out)
+
+
+def attend(
+    query: Float[Tensor, "b a s d"], key: Float[Tensor, "b a s d"], value: Float[Tensor, "b a s d"], seen: Visibility
+) -> Float[Tensor, "b a s d"]:
+    """Scaled dot-product attention, one dense call per group of queries that see the same keys."""
+    if not seen.groups:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=seen.bias)
+    outputs = [
+        F.scaled_dot_product_attention(
+            query[:, :, group.start : group.stop], _take(key, group.runs), _take(value, group.runs)
+        )
+        for group in seen.groups
+    ]
+    return torch.cat(outputs, dim=2)
+
+
+def _take(x: Float[Tensor, "b a s d"], runs: tuple[tuple[int, int], ...]) -> Float[Tensor, "b a k d"]:
+    parts = [x[:, :, start:stop] for start, stop in runs]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)

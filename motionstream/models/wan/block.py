@@ -1,0 +1,79 @@
+"""One transformer block: self-attention, cross-attention, feed-forward, each modulated by the timestep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from motionstream.models.wan.attention import CrossAttention, PromptKeys, SelfAttention
+from motionstream.models.wan.config import WanConfig
+from motionstream.models.wan.embeddings import FeedForward, layer_norm
+
+
+class BlockModulation(NamedTuple):
+    """Shift, scale (1 already added) and gate of the self-attention and of the feed-forward, float32, `[b g 1 dim]`.
+
+    g counts the groups of tokens with a timestep of their own: 1, the latent frames, or the tokens.
+    """
+
+    shift: Tensor
+    scale: Tensor
+    gate: Tensor
+    ffn_shift: Tensor
+    ffn_scale: Tensor
+    ffn_gate: Tensor
+
+
+class WanBlock(nn.Module):
+    """A block of the Wan transformer; what the self-attention attends is the caller's business."""
+
+    def __init__(self, config: WanConfig) -> None:
+        super().__init__()
+        dim, heads = config.dim, config.num_attention_heads
+        self.eps = config.eps
+        self.attn1 = SelfAttention(dim, heads, config.eps)
+        self.attn2 = CrossAttention(dim, heads, config.eps, config.added_kv_proj_dim)
+        self.norm2 = nn.LayerNorm(dim, config.eps) if config.cross_attn_norm else None
+        self.ffn = FeedForward(dim, config.ffn_dim, dim)
+        self.scale_shift_table = nn.Parameter(torch.randn(1, 6, dim) / dim**0.5)
+
+    def modulate(self, projection: Float[Tensor, "b g 6 dim"]) -> BlockModulation:
+        """This block's modulation for projected timesteps."""
+        shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = (self.scale_shift_table.float() + projection).split(1, 2)
+        return BlockModulation(shift, scale + 1, gate, ffn_shift, ffn_scale + 1, ffn_gate)
+
+    def forward(
+        self,
+        x: Float[Tensor, "b s dim"],
+        time: BlockModulation,
+        prompt: PromptKeys,
+        self_attention: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "b s dim"]:
+        """Run the block; `self_attention` is `attn1` with its positions and its context bound."""
+        x = gated_add(x, self_attention(modulated_norm(x, time.scale, time.shift, self.eps)), time.gate)
+        x = x + self.attn2(x if self.norm2 is None else layer_norm(self.norm2, x), prompt)
+        return gated_add(x, self.ffn(modulated_norm(x, time.ffn_scale, time.ffn_shift, self.eps)), time.ffn_gate)
+
+
+def modulated_norm(
+    x: Float[Tensor, "b s dim"], scale: Float[Tensor, "b g 1 dim"], shift: Float[Tensor, "b g 1 dim"], eps: float
+) -> Float[Tensor, "b s dim"]:
+    """Layer norm without weights of its own, then scale and shift; in float32, returned in x's type."""
+    dim = x.shape[-1:]
+    if scale.numel() == dim[0]:  # one timestep for all: scale and shift serve as the norm's weights, in one kernel
+        return F.layer_norm(x.float(), dim, scale.reshape(dim), shift.reshape(dim), eps).to(x.dtype)
+    normed = F.layer_norm(x.float(), dim, eps=eps).unflatten(1, (scale.shape[1], -1))
+    return torch.addcmul(shift, normed, scale).flatten(1, 2).to(x.dtype)
+
+
+def gated_add(
+    x: Float[Tensor, "b s dim"], y: Float[Tensor, "b s dim"], gate: Float[Tensor, "b g 1 dim"]
+) -> Float[Tensor, "b s dim"]:
+    """`x + y * gate` in float32, returned in x's type."""
+    groups = (gate.shape[1], -1)
+    return torch.addcmul(x.float().unflatten(1, groups), y.float().unflatten(1, groups), gate).flatten(1, 2).to(x.dtype)

@@ -1,0 +1,158 @@
+"""The Wan video transformer: one network for the bidirectional teacher and the causal student."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from motionstream.models.wan.attention import PromptKeys, Visibility
+from motionstream.models.wan.block import WanBlock, modulated_norm
+from motionstream.models.wan.config import WanConfig
+from motionstream.models.wan.embeddings import ConditionEmbedder
+from motionstream.models.wan.mask import Group, attention_plan
+from motionstream.models.wan.rope import Rotary, RotaryTables
+
+
+class PromptContext(NamedTuple):
+    """Cross-attention keys and values of every layer for one prompt: worked out once, read at every step."""
+
+    layers: tuple[PromptKeys, ...]
+
+
+class WanTransformer(nn.Module):
+    """Predicts the flow-matching velocity of latents; parameter names are those of diffusers' WanTransformer3DModel.
+
+    Input channels are ordered latents, image condition, tracks. All sizes come from `config`.
+    """
+
+    def __init__(self, config: WanConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.gradient_checkpointing = False
+        self.rotary = RotaryTables(config.attention_head_dim)
+        self.patch_embedding = nn.Conv3d(config.total_in_channels, config.dim, config.patch_size, config.patch_size)
+        self.condition_embedder = ConditionEmbedder(config)
+        self.blocks = nn.ModuleList([WanBlock(config) for _ in range(config.num_layers)])
+        self.proj_out = nn.Linear(config.dim, config.out_channels * config.patch_size[1] * config.patch_size[2])
+        self.scale_shift_table = nn.Parameter(torch.randn(1, 2, config.dim) / config.dim**0.5)
+
+    def forward(
+        self,
+        latents: Float[Tensor, "b c f h w"],
+        timesteps: Float[Tensor, b * g],
+        prompt_embeds: Float[Tensor, "b s text"],
+        image_embeds: Float[Tensor, "n i image"] | None = None,
+        *,
+        positions: Int[Tensor, " f"] | None = None,
+        attention_mask: Bool[Tensor, "m m"] | None = None,
+    ) -> Float[Tensor, "b c_out f h w"]:
+        """Predict the velocity of a whole sequence.
+
+        Args:
+            latents: Noisy latents with the condition and track channels behind them.
+            timesteps: 0..1000; one per sample, or `[b f]` one per latent frame, or `[b s]` one per token.
+            prompt_embeds: The text encoder's output.
+            image_embeds: The image encoder's tokens (Wan 2.1 I2V only).
+            positions: Rotary position of each latent frame; default 0, 1, 2, ...
+                Two copies of a latent frame may share a position.
+            attention_mask: True = row may attend column; over latent frames `[f f]` (only allowed pairs are computed;
+                keep it on the CPU) or over tokens `[s s]`. Default: everything.
+
+        Raises:
+            ValueError: Shapes that do not fit the configuration or one another.
+        """
+        grid = self._grid(latents)
+        time, projection = self.condition_embedder.time(self._grouped(timesteps, grid))
+        prompt = self.prompt_context(prompt_embeds, image_embeds)
+        rotary = (
+            self.rotary.get(range(grid[0]), grid[1], grid[2], latents.device)
+            if positions is None
+            else self.rotary.make(positions.to(latents.device), grid[1], grid[2])
+        )
+        seen = _visibility(attention_mask, grid, latents)
+        x = self._embed(latents)
+        for index, keys in enumerate(prompt.layers):
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(self._block, index, x, projection, keys, rotary, seen, use_reentrant=False)
+            else:
+                x = self._block(index, x, projection, keys, rotary, seen)
+        shift, scale = self._out_modulation(time)
+        return self._unpatchify(self.proj_out(modulated_norm(x, scale, shift, self.config.eps)), grid)
+
+    def prompt_context(
+        self, prompt_embeds: Float[Tensor, "b s text"], image_embeds: Float[Tensor, "n i image"] | None = None
+    ) -> PromptContext:
+        """Cross-attention keys and values of every layer, for all chunks and steps that share the prompt.
+
+        Raises:
+            ValueError: Image tokens are given to a model without them, or missing where the model reads them.
+        """
+        if (image_embeds is None) != (self.config.image_dim is None):
+            wants = "no image_embeds" if self.config.image_dim is None else "image_embeds with the prompt"
+            raise ValueError(f"this transformer reads {wants} (image_dim is {self.config.image_dim})")
+        text = self.condition_embedder.text(prompt_embeds)
+        image = None if image_embeds is None else self.condition_embedder.image_embedder(image_embeds)
+        return PromptContext(tuple(block.attn2.prompt_keys(text, image) for block in self.blocks))
+
+    def _block(
+        self, index: int, x: Tensor, projection: Tensor, keys: PromptKeys, rotary: Rotary, seen: Visibility
+    ) -> Tensor:
+        block = self.blocks[index]
+        out: Tensor = block(x, block.modulate(projection), keys, partial(block.attn1, rotary=rotary, seen=seen))
+        return out
+
+    def _out_modulation(self, time: Float[Tensor, "b g dim"]) -> tuple[Tensor, Tensor]:
+        shift, scale = (self.scale_shift_table.float() + time[:, :, None]).split(1, 2)
+        return shift, scale + 1
+
+    def _embed(self, latents: Float[Tensor, "b c f h w"]) -> Float[Tensor, "b s dim"]:
+        x: Tensor = self.patch_embedding(latents)
+        return x.flatten(2).transpose(1, 2).contiguous()
+
+    def _unpatchify(self, x: Float[Tensor, "b s out"], grid: tuple[int, int, int]) -> Float[Tensor, "b c f h w"]:
+        f, h, w = grid
+        _, p_h, p_w = self.config.patch_size
+        x = x.reshape(x.shape[0], f, h, w, p_h, p_w, -1).permute(0, 6, 1, 2, 4, 3, 5)
+        return x.flatten(5, 6).flatten(3, 4)
+
+    def _grid(self, latents: Float[Tensor, "b c f h w"]) -> tuple[int, int, int]:
+        _, p_h, p_w = self.config.patch_size
+        channels, f, h, w = latents.shape[1:]
+        if channels != self.config.total_in_channels or h % p_h or w % p_w:
+            raise ValueError(
+                f"wanted latents of {self.config.total_in_channels} channels with height and width in multiples of "
+                f"{p_h} and {p_w}, got {channels} channels of {h} x {w}: check the conditioning and the video's size"
+            )
+        return f, h // p_h, w // p_w
+
+    def _grouped(self, timesteps: Tensor, grid: tuple[int, int, int]) -> Float[Tensor, "b g"]:
+        if timesteps.ndim == 1:
+            return timesteps[:, None]
+        if timesteps.ndim != 2 or timesteps.shape[1] not in (1, grid[0], grid[0] * grid[1] * grid[2]):
+            raise ValueError(
+                f"wanted timesteps [b], [b f] or [b s] for {grid[0]} latent frames of {grid[1]} x {grid[2]} tokens, "
+                f"got shape {tuple(timesteps.shape)}"
+            )
+        return timesteps
+
+
+def _visibility(mask: Tensor | None, grid: tuple[int, int, int], latents: Tensor) -> Visibility:
+    if mask is None:
+        return Visibility()
+    frame, tokens = grid[1] * grid[2], grid[0] * grid[1] * grid[2]
+    if mask.shape == (grid[0], grid[0]):
+        return Visibility(
+            groups=tuple(
+                Group(group.start * frame, group.stop * frame, tuple((a * frame, b * frame) for a, b in group.runs))
+                for group in attention_plan(mask)
+            )
+        )
+    if mask.shape == (tokens, tokens):
+        bias = torch.zeros(mask.shape, dtype=latents.dtype, device=latents.device)
+        return Visibility(bias=bias.masked_fill_(~mask.to(latents.device), float("-inf")))
+    raise ValueError(f"wanted a mask over {grid[0]} latent frames or {tokens} tokens, got shape {tuple(mask.shape)}")
