@@ -114,11 +114,14 @@ class Tracks:
         return Tracks(ids=self.ids[columns], xy=self.xy[:, columns], visible=self.visible[:, columns])
 
     def _columns(self, wanted: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
-        column_of = {int(point): column for column, point in enumerate(self.ids)}
-        unknown = [int(point) for point in wanted if int(point) not in column_of]
-        if unknown:
-            raise TracksError(f"Tracks.select: no point has id {unknown[:5]}; there are {self.num_points} points.")
-        return np.array([column_of[int(point)] for point in wanted], dtype=np.int64)
+        order = np.argsort(self.ids)
+        places = np.searchsorted(self.ids, wanted, sorter=order)
+        known = np.isin(wanted, self.ids)
+        if not known.all():
+            raise TracksError(
+                f"Tracks.select: wanted ids of its {self.num_points} points, got {wanted[~known][:5].tolist()} besides."
+            )
+        return order[places].astype(np.int64, copy=False)
 
     def merge(self, other: Tracks) -> Tracks:
         """The points of both, over the same video frames; their ids must differ."""
