@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from motionstream.models.kv_cache import KVCache
+from motionstream.models.rope import Rotary, apply_rotary
 from motionstream.models.wan.mask import Group
-from motionstream.models.wan.rope import Rotary, apply_rotary
 
 
 class PromptKeys(NamedTuple):
@@ -59,6 +60,15 @@ class SelfAttention(_Projections):
         key = apply_rotary(self.split(self.norm_k(self.to_k(x))), rotary).transpose(1, 2)
         value = self.split(self.to_v(x)).transpose(1, 2)
         return self.merge(attend(query, key, value, seen))
+
+    def forward_cached(
+        self, x: Float[Tensor, "b s dim"], rotary: Rotary, cache: KVCache, layer: int
+    ) -> Float[Tensor, "b s dim"]:
+        """Attend the cache and the chunk itself, whose keys and values become the cache's current ones."""
+        query = apply_rotary(self.split(self.norm_q(self.to_q(x))), rotary).transpose(1, 2)
+        key = self.split(self.norm_k(self.to_k(x)))
+        keys, values = cache.extend(layer, key, apply_rotary(key, rotary), self.split(self.to_v(x)))
+        return self.merge(F.scaled_dot_product_attention(query, keys, values))
 
 
 class CrossAttention(_Projections):

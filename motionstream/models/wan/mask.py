@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from motionstream.models.kv_cache import kept_frames
+
 
 class Group(NamedTuple):
     """Consecutive latent frames that attend the same latent frames.
@@ -21,12 +23,6 @@ class Group(NamedTuple):
     start: int
     stop: int
     runs: tuple[tuple[int, int], ...]
-
-
-def kept_frames(num_frames: int, sink_frames: int, window_frames: int) -> list[int]:
-    """Latent frames that a stream still remembers after `num_frames` of them: the sink and the newest window."""
-    sink = min(sink_frames, num_frames)
-    return [*range(sink), *range(max(sink, num_frames - window_frames), num_frames)]
 
 
 def chunk_starts(num_frames: int, chunk_frames: int) -> list[int]:

@@ -10,18 +10,33 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from motionstream.models.kv_cache import KVCache
+from motionstream.models.rope import Rotary, RotaryTables
 from motionstream.models.wan.attention import PromptKeys, Visibility
 from motionstream.models.wan.block import WanBlock, modulated_norm
 from motionstream.models.wan.config import WanConfig
 from motionstream.models.wan.embeddings import ConditionEmbedder
 from motionstream.models.wan.mask import Group, attention_plan
-from motionstream.models.wan.rope import Rotary, RotaryTables
 
 
 class PromptContext(NamedTuple):
     """Cross-attention keys and values of every layer for one prompt: worked out once, read at every step."""
 
     layers: tuple[PromptKeys, ...]
+
+
+class StepModulation(NamedTuple):
+    """What one denoising step's timestep does to every block and to the output: worked out once per step list.
+
+    Attributes:
+        blocks: One per layer.
+        shift: Of the output, `[1 g 1 dim]`.
+        scale: Of the output, 1 already added, `[1 g 1 dim]`.
+    """
+
+    blocks: tuple[BlockModulation, ...]
+    shift: Tensor
+    scale: Tensor
 
 
 class WanTransformer(nn.Module):
@@ -98,6 +113,66 @@ class WanTransformer(nn.Module):
         text = self.condition_embedder.text(prompt_embeds)
         image = None if image_embeds is None else self.condition_embedder.image_embedder(image_embeds)
         return PromptContext(tuple(block.attn2.prompt_keys(text, image) for block in self.blocks))
+
+    def modulation(self, timesteps: Float[Tensor, k * f]) -> tuple[StepModulation, ...]:
+        """The modulation of each denoising step: pass one entry to `forward_chunk`.
+
+        Args:
+            timesteps: 0..1000; `[k]` one per step, or `[k f]` where latent frames of a chunk differ (a clean frame 0).
+        """
+        time, projection = self.condition_embedder.time(timesteps if timesteps.ndim == 2 else timesteps[:, None])
+        return tuple(
+            StepModulation(
+                tuple(block.modulate(projection[step : step + 1]) for block in self.blocks),
+                *self._out_modulation(time[step : step + 1]),
+            )
+            for step in range(len(time))
+        )
+
+    def forward_chunk(
+        self, latents: Float[Tensor, "b c f h w"], modulation: StepModulation, context: PromptContext, cache: KVCache
+    ) -> Float[Tensor, "b c_out f h w"]:
+        """Predict the velocity of the next chunk, which attends the cache and itself.
+
+        Leaves the chunk's keys and values in the cache's current slots: the next step overwrites them, `cache.commit()`
+        after the clean pass keeps them. Reads nothing back from the device.
+
+        Args:
+            latents: The chunk's noisy latents with the condition and track channels behind them.
+            modulation: One entry of `modulation(timesteps)`.
+            context: The prompt, from `prompt_context`.
+            cache: The stream's memory, made for this latent size.
+
+        Raises:
+            ValueError: The latents fit neither the configuration nor the cache.
+        """
+        grid = self._grid(latents)
+        rotary = self.rotary.get(cache.positions(grid[0]), grid[1], grid[2], latents.device)
+        x = self._embed(latents)
+        for layer, block in enumerate(self.blocks):
+            attention = partial(block.attn1.forward_cached, rotary=rotary, cache=cache, layer=layer)
+            x = block(x, modulation.blocks[layer], context.layers[layer], attention)
+        x = modulated_norm(x, modulation.scale, modulation.shift, self.config.eps)
+        return self._unpatchify(self.proj_out(x), grid)
+
+    def new_cache(
+        self, height: int, width: int, *, sink_frames: int, window_frames: int, chunk_frames: int, batch: int = 1
+    ) -> KVCache:
+        """An empty cache for latents of `height x width`, in the type and on the device of the weights."""
+        _, p_h, p_w = self.config.patch_size
+        weight = self.proj_out.weight
+        return KVCache(
+            num_layers=self.config.num_layers,
+            batch=batch,
+            heads=self.config.num_attention_heads,
+            head_dim=self.config.attention_head_dim,
+            tokens_per_frame=(height // p_h) * (width // p_w),
+            sink_frames=sink_frames,
+            window_frames=window_frames,
+            chunk_frames=chunk_frames,
+            dtype=weight.dtype,
+            device=weight.device,
+        )
 
     def _block(
         self, index: int, x: Tensor, projection: Tensor, keys: PromptKeys, rotary: Rotary, seen: Visibility

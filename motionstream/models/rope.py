@@ -55,7 +55,8 @@ class RotaryTables:
         if table is None:
             if len(self._tables) >= _MAX_TABLES:
                 del self._tables[next(iter(self._tables))]
-            table = self._tables[key] = self.make(torch.tensor(list(frames), device=device), height, width)
+            with torch.inference_mode(False):  # a table first made for a stream must also serve training
+                table = self._tables[key] = self.make(torch.tensor(list(frames), device=device), height, width)
         return table
 
     def make(self, frames: Int[Tensor, " f"], height: int, width: int) -> Rotary:
