@@ -1,0 +1,1 @@
+"""Tracks in, video out, one chunk at a time."""
