@@ -1,9 +1,9 @@
 """The shape of a tiny video autoencoder: what the public TAEHV family fixes by file name, as data."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any
 
-StageFlags = tuple[bool, bool, bool]
+StageFlags = tuple[bool, ...]
 NUM_STAGES = 3
 
 
@@ -31,7 +31,7 @@ class TinyVAEConfig:
     latent_channels: int = 16
     patch_size: int = 1
     encoder_channels: int = 64
-    decoder_channels: tuple[int, int, int, int] = (256, 128, 64, 64)
+    decoder_channels: tuple[int, ...] = (256, 128, 64, 64)
     encoder_time_down: StageFlags = (True, True, False)
     encoder_space_down: StageFlags = (True, True, True)
     decoder_time_up: StageFlags = (False, True, True)
@@ -71,12 +71,12 @@ class TinyVAEConfig:
         return int(2 ** sum(self.encoder_time_down))
 
     @classmethod
-    def taew2_1(cls) -> Self:
+    def taew2_1(cls) -> "TinyVAEConfig":
         """The public `taew2_1` layout: latents of Wan 2.1 and of Wan 2.2 14B (16 channels, stride 8)."""
         return cls()
 
     @classmethod
-    def taew2_2(cls) -> Self:
+    def taew2_2(cls) -> "TinyVAEConfig":
         """The public `taew2_2` layout: latents of Wan 2.2 5B (48 channels, stride 16)."""
         return cls(latent_channels=48, patch_size=2)
 
@@ -85,9 +85,9 @@ class TinyVAEConfig:
         cls,
         *,
         encoder_channels: int = 32,
-        decoder_channels: tuple[int, int, int, int] = (96, 64, 48, 32),
+        decoder_channels: tuple[int, ...] = (96, 64, 48, 32),
         blocks_per_stage: int = 3,
-    ) -> Self:
+    ) -> "TinyVAEConfig":
         """The layout of the embedded checkpoint: 16 channels, stride 8, small enough to decode live on two CPU cores.
 
         Space doubles in decoder stages 0 and 2 only, so that no memory block runs at more than a quarter of the
@@ -107,7 +107,7 @@ class TinyVAEConfig:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
+    def from_json(cls, values: dict[str, Any]) -> "TinyVAEConfig":
         """Builds a configuration from JSON values; keys that start with `_` are ignored as diffusers writes them.
 
         Raises:
