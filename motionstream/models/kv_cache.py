@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from motionstream.models.rope import Rotary, angles, apply_rotary, axis_dims, signed_table
+from motionstream.models.rope import angles, apply_rotary, axis_dims, signed_table
 
 
 def kept_frames(num_frames: int, sink_frames: int, window_frames: int) -> list[int]:
@@ -23,7 +23,7 @@ class _Run(NamedTuple):
 
     frame: int
     slot: int
-    count: int
+    length: int
 
 
 class KVCache:
@@ -56,10 +56,11 @@ class KVCache:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        if min(num_layers, batch, heads, tokens_per_frame, chunk_frames) < 1 or min(sink_frames, window_frames) < 0:
+        counts = (num_layers, batch, heads, tokens_per_frame, chunk_frames)
+        if min(counts) < 1 or min(sink_frames, window_frames) < 0:
             raise ValueError(
-                "a cache needs at least one layer, sample, head, token and chunk frame, and no negative sink or window: "
-                f"got {num_layers}, {batch}, {heads}, {tokens_per_frame}, {chunk_frames}, {sink_frames}, {window_frames}"
+                "a cache needs at least one layer, sample, head, token and chunk frame, and no negative sink or "
+                f"window: got {counts}, sink {sink_frames}, window {window_frames}"
             )
         self.tokens_per_frame = tokens_per_frame
         self.sink_frames, self.window_frames, self.chunk_frames = sink_frames, window_frames, chunk_frames
@@ -173,8 +174,8 @@ class KVCache:
         runs: list[_Run] = []
         for frame in range(first, first + count):
             slot = self._slot(frame)
-            if runs and slot == runs[-1].slot + runs[-1].count and slot != self.sink_frames:
-                runs[-1] = runs[-1]._replace(count=runs[-1].count + 1)
+            if runs and slot == runs[-1].slot + runs[-1].length and slot != self.sink_frames:
+                runs[-1] = runs[-1]._replace(length=runs[-1].length + 1)
             else:
                 runs.append(_Run(frame, slot, 1))
         return runs
@@ -184,8 +185,8 @@ class KVCache:
         full = self.num_frames > self.sink_frames + self.window_frames
         if rest or not 0 < count <= self.chunk_frames or (full and count < self.chunk_frames):
             raise ValueError(
-                f"wanted a chunk of {self.chunk_frames} latent frames of {self.tokens_per_frame} tokens, got {num_tokens} "
-                "tokens: give the cache the chunk length and the latent size of the stream"
+                f"wanted a chunk of {self.chunk_frames} latent frames of {self.tokens_per_frame} tokens, got "
+                f"{num_tokens} tokens: give the cache the chunk length and the latent size of the stream"
             )
         return count
 
@@ -193,7 +194,7 @@ class KVCache:
         """A new tensor of the kept frames and the current chunk."""
         size = self.tokens_per_frame
         runs = [run for first, length in self._kept_spans() for run in self._runs(first, length)]
-        past = [stored[:, :, run.slot * size : (run.slot + run.count) * size] for run in runs]
+        past = [stored[:, :, run.slot * size : (run.slot + run.length) * size] for run in runs]
         return torch.cat([*past, current.transpose(1, 2)], dim=2)
 
     def _kept_spans(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -207,12 +208,8 @@ class KVCache:
         size, dim = self.tokens_per_frame, self._time_dim
         for run in self._runs(first, count):
             rank = self.sink_frames + run.frame - first
-            table = self._table(rank, run.count)
-            target = slice(run.slot * size, (run.slot + run.count) * size)
+            table = self._ranks.part(rank, rank + run.length)
+            target = slice(run.slot * size, (run.slot + run.length) * size)
             for layer in range(len(self.keys)):
-                frames = self._ring(layer, run.slot, run.count).unflatten(2, (run.count, size))
+                frames = torch.unflatten(self._ring(layer, run.slot, run.length), 2, (run.length, size))
                 self.keys[layer, :, :, target, :dim] = apply_rotary(frames, table).flatten(2, 3)
-
-    def _table(self, rank: int, count: int) -> Rotary:
-        """Temporal rotation of `count` latent frames from `rank`, `[count 1 d_time]`."""
-        return Rotary(self._ranks.cos[rank : rank + count], self._ranks.sin[rank : rank + count])

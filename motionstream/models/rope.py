@@ -25,6 +25,10 @@ class Rotary(NamedTuple):
     cos: Tensor
     sin: Tensor
 
+    def part(self, start: int, stop: int) -> Rotary:
+        """The table of the tokens from `start` to before `stop`, as views."""
+        return Rotary(self.cos[start:stop], self.sin[start:stop])
+
 
 def axis_dims(head_dim: int) -> tuple[int, int, int]:
     """Channels of a head that encode (latent frame, row, column): rows and columns get a third each, rounded down."""
@@ -34,7 +38,7 @@ def axis_dims(head_dim: int) -> tuple[int, int, int]:
 
 def apply_rotary(x: Float[Tensor, "b s a d"], rotary: Rotary) -> Float[Tensor, "b s a d"]:
     """Turn each channel pair (2i, 2i+1) by its token's angle; computed in float32, returned in x's type."""
-    swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+    swapped = torch.unflatten(x, -1, (-1, 2)).flip(-1).flatten(-2)
     return torch.addcmul(x * rotary.cos, swapped, rotary.sin).to(x.dtype)
 
 

@@ -24,10 +24,19 @@ class PromptKeys(NamedTuple):
 
 
 class Visibility(NamedTuple):
-    """Which keys a query may see: a plan in tokens, or a dense additive mask, or neither (everything)."""
+    """Which keys a query may see, and at which positions.
 
+    Attributes:
+        rotary: Positions of all tokens. With `ranked`, of the longest context a group may see, from position 0.
+        groups: A plan in tokens; empty = every key.
+        bias: A dense additive mask `[s s]` instead of a plan.
+        ranked: A key's position is its rank among those that the group sees, as in `KVCache`.
+    """
+
+    rotary: Rotary
     groups: tuple[Group, ...] = ()
     bias: Tensor | None = None
+    ranked: bool = False
 
 
 class _Projections(nn.Module):
@@ -44,7 +53,7 @@ class _Projections(nn.Module):
         self.norm_k = nn.RMSNorm(dim, eps=eps)
 
     def split(self, x: Float[Tensor, "b s dim"]) -> Float[Tensor, "b s a d"]:
-        return x.unflatten(-1, (self.heads, -1))
+        return torch.unflatten(x, -1, (self.heads, -1))
 
     def merge(self, x: Float[Tensor, "b a s d"]) -> Float[Tensor, "b s dim"]:
         out: Tensor = self.to_out[0](x.transpose(1, 2).flatten(2))
@@ -54,12 +63,12 @@ class _Projections(nn.Module):
 class SelfAttention(_Projections):
     """Attention among video tokens, with rotary positions."""
 
-    def forward(self, x: Float[Tensor, "b s dim"], rotary: Rotary, seen: Visibility) -> Float[Tensor, "b s dim"]:
+    def forward(self, x: Float[Tensor, "b s dim"], seen: Visibility) -> Float[Tensor, "b s dim"]:
         """Attend as `seen` allows."""
-        query = apply_rotary(self.split(self.norm_q(self.to_q(x))), rotary).transpose(1, 2)
-        key = apply_rotary(self.split(self.norm_k(self.to_k(x))), rotary).transpose(1, 2)
-        value = self.split(self.to_v(x)).transpose(1, 2)
-        return self.merge(attend(query, key, value, seen))
+        query, key = self.split(self.norm_q(self.to_q(x))), self.split(self.norm_k(self.to_k(x)))
+        if not seen.ranked:
+            query, key = apply_rotary(query, seen.rotary), apply_rotary(key, seen.rotary)
+        return self.merge(attend(query, key, self.split(self.to_v(x)), seen))
 
     def forward_cached(
         self, x: Float[Tensor, "b s dim"], rotary: Rotary, cache: KVCache, layer: int
@@ -101,20 +110,28 @@ class CrossAttention(_Projections):
 
 
 def attend(
-    query: Float[Tensor, "b a s d"], key: Float[Tensor, "b a s d"], value: Float[Tensor, "b a s d"], seen: Visibility
+    query: Float[Tensor, "b s a d"], key: Float[Tensor, "b s a d"], value: Float[Tensor, "b s a d"], seen: Visibility
 ) -> Float[Tensor, "b a s d"]:
     """Scaled dot-product attention, one dense call per group of queries that see the same keys."""
     if not seen.groups:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=seen.bias)
-    outputs = [
-        F.scaled_dot_product_attention(
-            query[:, :, group.start : group.stop], _take(key, group.runs), _take(value, group.runs)
-        )
-        for group in seen.groups
-    ]
+        return _attention(query, key, value, seen.bias)
+    outputs = []
+    for group in seen.groups:
+        queries, keys = query[:, group.start : group.stop], _take(key, group.runs)
+        if seen.ranked:
+            rank = group.rank(group.start)
+            queries = apply_rotary(queries, seen.rotary.part(rank, rank + queries.shape[1]))
+            keys = apply_rotary(keys, seen.rotary.part(0, keys.shape[1]))
+        outputs.append(_attention(queries, keys, _take(value, group.runs)))
     return torch.cat(outputs, dim=2)
 
 
-def _take(x: Float[Tensor, "b a s d"], runs: tuple[tuple[int, int], ...]) -> Float[Tensor, "b a k d"]:
-    parts = [x[:, :, start:stop] for start, stop in runs]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+def _attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Float[Tensor, "b a s d"]:
+    return F.scaled_dot_product_attention(
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=bias
+    )
+
+
+def _take(x: Float[Tensor, "b s a d"], runs: tuple[tuple[int, int], ...]) -> Float[Tensor, "b k a d"]:
+    parts = [x[:, start:stop] for start, stop in runs]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -44,7 +44,9 @@ class WanBlock(nn.Module):
 
     def modulate(self, projection: Float[Tensor, "b g 6 dim"]) -> BlockModulation:
         """This block's modulation for projected timesteps."""
-        shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = (self.scale_shift_table.float() + projection).split(1, 2)
+        shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = torch.split(
+            self.scale_shift_table.float() + projection, 1, dim=2
+        )
         return BlockModulation(shift, scale + 1, gate, ffn_shift, ffn_scale + 1, ffn_gate)
 
     def forward(
@@ -67,7 +69,7 @@ def modulated_norm(
     dim = x.shape[-1:]
     if scale.numel() == dim[0]:  # one timestep for all: scale and shift serve as the norm's weights, in one kernel
         return F.layer_norm(x.float(), dim, scale.reshape(dim), shift.reshape(dim), eps).to(x.dtype)
-    normed = F.layer_norm(x.float(), dim, eps=eps).unflatten(1, (scale.shape[1], -1))
+    normed = torch.unflatten(F.layer_norm(x.float(), dim, eps=eps), 1, (scale.shape[1], -1))
     return torch.addcmul(shift, normed, scale).flatten(1, 2).to(x.dtype)
 
 
@@ -76,4 +78,5 @@ def gated_add(
 ) -> Float[Tensor, "b s dim"]:
     """`x + y * gate` in float32, returned in x's type."""
     groups = (gate.shape[1], -1)
-    return torch.addcmul(x.float().unflatten(1, groups), y.float().unflatten(1, groups), gate).flatten(1, 2).to(x.dtype)
+    added = torch.addcmul(torch.unflatten(x.float(), 1, groups), torch.unflatten(y.float(), 1, groups), gate)
+    return added.flatten(1, 2).to(x.dtype)

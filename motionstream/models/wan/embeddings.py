@@ -30,7 +30,7 @@ class ConditionEmbedder(nn.Module):
         wave = sinusoid(timesteps, self.freq_dim).to(layers.linear_1.weight.dtype)
         embedding = layers.linear_2(F.silu(layers.linear_1(wave))).to(self.time_proj.weight.dtype)
         projection = self.time_proj(F.silu(embedding))
-        return embedding.float(), projection.unflatten(-1, (6, -1)).float()
+        return embedding.float(), torch.unflatten(projection, -1, (6, -1)).float()
 
     def text(self, prompt_embeds: Float[Tensor, "b s text"]) -> Float[Tensor, "b s dim"]:
         """Prompt embeddings at the width of a token."""
@@ -64,16 +64,11 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, hidden: int, out: int, approximate: str = "tanh") -> None:
         super().__init__()
-        first = nn.Module()
-        first.proj = nn.Linear(dim, hidden)
-        self.net = nn.ModuleList([first, nn.Identity(), nn.Linear(hidden, out)])
-        self.approximate = approximate
+        self.net = nn.ModuleList([_Widen(dim, hidden, approximate), nn.Identity(), nn.Linear(hidden, out)])
 
     def forward(self, x: Float[Tensor, "*n dim"]) -> Float[Tensor, "*n out"]:
         """Widen, bend, narrow."""
-        first, _, last = self.net
-        hidden: Tensor = first.proj(x)
-        out: Tensor = last(F.gelu(hidden, approximate=self.approximate))
+        out: Tensor = self.net[2](self.net[0](x))
         return out
 
 
@@ -89,6 +84,16 @@ def sinusoid(timesteps: Float[Tensor, "*n"], dim: int) -> Float[Tensor, "*n dim"
     exponent = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
     angle = timesteps.float()[..., None] * torch.exp(-math.log(10000.0) * exponent)
     return torch.cat((angle.cos(), angle.sin()), dim=-1)
+
+
+class _Widen(nn.Module):
+    def __init__(self, dim: int, hidden: int, approximate: str) -> None:
+        super().__init__()
+        self.proj = nn.Linear(dim, hidden)
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(self.proj(x), approximate=self.approximate)
 
 
 class _TwoLinears(nn.Module):

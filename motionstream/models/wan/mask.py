@@ -24,6 +24,19 @@ class Group(NamedTuple):
     stop: int
     runs: tuple[tuple[int, int], ...]
 
+    def in_tokens(self, tokens_per_frame: int) -> Group:
+        """The same group over tokens."""
+        n = tokens_per_frame
+        return Group(self.start * n, self.stop * n, tuple((start * n, stop * n) for start, stop in self.runs))
+
+    def rank(self, index: int) -> int:
+        """Place of `index` among the attended ones; how many are attended before it where it is not."""
+        return sum(max(0, min(stop, index) - start) for start, stop in self.runs)
+
+    def num_attended(self) -> int:
+        """How many are attended."""
+        return sum(stop - start for start, stop in self.runs)
+
 
 def chunk_starts(num_frames: int, chunk_frames: int) -> list[int]:
     """First latent frame of each chunk; the last chunk may be short."""

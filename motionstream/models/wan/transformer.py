@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from motionstream.models.kv_cache import KVCache
-from motionstream.models.rope import Rotary, RotaryTables
+from motionstream.models.rope import RotaryTables
 from motionstream.models.wan.attention import PromptKeys, Visibility
-from motionstream.models.wan.block import WanBlock, modulated_norm
+from motionstream.models.wan.block import BlockModulation, WanBlock, modulated_norm
 from motionstream.models.wan.config import WanConfig
 from motionstream.models.wan.embeddings import ConditionEmbedder
-from motionstream.models.wan.mask import Group, attention_plan
+from motionstream.models.wan.mask import attention_plan
+
+_Grid: TypeAlias = tuple[int, int, int]  # latent frames, rows and columns of tokens
 
 
 class PromptContext(NamedTuple):
@@ -63,7 +65,7 @@ class WanTransformer(nn.Module):
         prompt_embeds: Float[Tensor, "b s text"],
         image_embeds: Float[Tensor, "n i image"] | None = None,
         *,
-        positions: Int[Tensor, " f"] | None = None,
+        positions: Int[Tensor, " f"] | Literal["rank"] | None = None,
         attention_mask: Bool[Tensor, "m m"] | None = None,
     ) -> Float[Tensor, "b c_out f h w"]:
         """Predict the velocity of a whole sequence.
@@ -74,7 +76,8 @@ class WanTransformer(nn.Module):
             prompt_embeds: The text encoder's output.
             image_embeds: The image encoder's tokens (Wan 2.1 I2V only).
             positions: Rotary position of each latent frame; default 0, 1, 2, ...
-                Two copies of a latent frame may share a position.
+                Two copies of a latent frame may share a position. "rank" gives each chunk the positions it would have
+                in a stream, whatever was evicted before it (needs a causal mask over latent frames).
             attention_mask: True = row may attend column; over latent frames `[f f]` (only allowed pairs are computed;
                 keep it on the CPU) or over tokens `[s s]`. Default: everything.
 
@@ -84,18 +87,13 @@ class WanTransformer(nn.Module):
         grid = self._grid(latents)
         time, projection = self.condition_embedder.time(self._grouped(timesteps, grid))
         prompt = self.prompt_context(prompt_embeds, image_embeds)
-        rotary = (
-            self.rotary.get(range(grid[0]), grid[1], grid[2], latents.device)
-            if positions is None
-            else self.rotary.make(positions.to(latents.device), grid[1], grid[2])
-        )
-        seen = _visibility(attention_mask, grid, latents)
+        seen = self._visibility(attention_mask, positions, grid, latents)
         x = self._embed(latents)
         for index, keys in enumerate(prompt.layers):
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                x = checkpoint(self._block, index, x, projection, keys, rotary, seen, use_reentrant=False)
+                x = checkpoint(self._block, index, x, projection, keys, seen, use_reentrant=False)
             else:
-                x = self._block(index, x, projection, keys, rotary, seen)
+                x = self._block(index, x, projection, keys, seen)
         shift, scale = self._out_modulation(time)
         return self._unpatchify(self.proj_out(modulated_norm(x, scale, shift, self.config.eps)), grid)
 
@@ -112,7 +110,7 @@ class WanTransformer(nn.Module):
             raise ValueError(f"this transformer reads {wants} (image_dim is {self.config.image_dim})")
         text = self.condition_embedder.text(prompt_embeds)
         image = None if image_embeds is None else self.condition_embedder.image_embedder(image_embeds)
-        return PromptContext(tuple(block.attn2.prompt_keys(text, image) for block in self.blocks))
+        return PromptContext(tuple(block.attn2.prompt_keys(text, image) for block in self._layers()))
 
     def modulation(self, timesteps: Float[Tensor, k * f]) -> tuple[StepModulation, ...]:
         """The modulation of each denoising step: pass one entry to `forward_chunk`.
@@ -123,7 +121,7 @@ class WanTransformer(nn.Module):
         time, projection = self.condition_embedder.time(timesteps if timesteps.ndim == 2 else timesteps[:, None])
         return tuple(
             StepModulation(
-                tuple(block.modulate(projection[step : step + 1]) for block in self.blocks),
+                tuple(block.modulate(projection[step : step + 1]) for block in self._layers()),
                 *self._out_modulation(time[step : step + 1]),
             )
             for step in range(len(time))
@@ -149,7 +147,7 @@ class WanTransformer(nn.Module):
         grid = self._grid(latents)
         rotary = self.rotary.get(cache.positions(grid[0]), grid[1], grid[2], latents.device)
         x = self._embed(latents)
-        for layer, block in enumerate(self.blocks):
+        for layer, block in enumerate(self._layers()):
             attention = partial(block.attn1.forward_cached, rotary=rotary, cache=cache, layer=layer)
             x = block(x, modulation.blocks[layer], context.layers[layer], attention)
         x = modulated_norm(x, modulation.scale, modulation.shift, self.config.eps)
@@ -174,28 +172,29 @@ class WanTransformer(nn.Module):
             device=weight.device,
         )
 
-    def _block(
-        self, index: int, x: Tensor, projection: Tensor, keys: PromptKeys, rotary: Rotary, seen: Visibility
-    ) -> Tensor:
-        block = self.blocks[index]
-        out: Tensor = block(x, block.modulate(projection), keys, partial(block.attn1, rotary=rotary, seen=seen))
+    def _layers(self) -> list[WanBlock]:
+        return cast(list[WanBlock], list(self.blocks))
+
+    def _block(self, index: int, x: Tensor, projection: Tensor, keys: PromptKeys, seen: Visibility) -> Tensor:
+        block = self._layers()[index]
+        out: Tensor = block(x, block.modulate(projection), keys, partial(block.attn1, seen=seen))
         return out
 
     def _out_modulation(self, time: Float[Tensor, "b g dim"]) -> tuple[Tensor, Tensor]:
-        shift, scale = (self.scale_shift_table.float() + time[:, :, None]).split(1, 2)
+        shift, scale = torch.split(self.scale_shift_table.float() + time[:, :, None], 1, dim=2)
         return shift, scale + 1
 
     def _embed(self, latents: Float[Tensor, "b c f h w"]) -> Float[Tensor, "b s dim"]:
         x: Tensor = self.patch_embedding(latents)
         return x.flatten(2).transpose(1, 2).contiguous()
 
-    def _unpatchify(self, x: Float[Tensor, "b s out"], grid: tuple[int, int, int]) -> Float[Tensor, "b c f h w"]:
+    def _unpatchify(self, x: Float[Tensor, "b s out"], grid: _Grid) -> Float[Tensor, "b c f h w"]:
         f, h, w = grid
         _, p_h, p_w = self.config.patch_size
         x = x.reshape(x.shape[0], f, h, w, p_h, p_w, -1).permute(0, 6, 1, 2, 4, 3, 5)
         return x.flatten(5, 6).flatten(3, 4)
 
-    def _grid(self, latents: Float[Tensor, "b c f h w"]) -> tuple[int, int, int]:
+    def _grid(self, latents: Float[Tensor, "b c f h w"]) -> _Grid:
         _, p_h, p_w = self.config.patch_size
         channels, f, h, w = latents.shape[1:]
         if channels != self.config.total_in_channels or h % p_h or w % p_w:
@@ -205,7 +204,7 @@ class WanTransformer(nn.Module):
             )
         return f, h // p_h, w // p_w
 
-    def _grouped(self, timesteps: Tensor, grid: tuple[int, int, int]) -> Float[Tensor, "b g"]:
+    def _grouped(self, timesteps: Tensor, grid: _Grid) -> Float[Tensor, "b g"]:
         if timesteps.ndim == 1:
             return timesteps[:, None]
         if timesteps.ndim != 2 or timesteps.shape[1] not in (1, grid[0], grid[0] * grid[1] * grid[2]):
@@ -215,19 +214,24 @@ class WanTransformer(nn.Module):
             )
         return timesteps
 
-
-def _visibility(mask: Tensor | None, grid: tuple[int, int, int], latents: Tensor) -> Visibility:
-    if mask is None:
-        return Visibility()
-    frame, tokens = grid[1] * grid[2], grid[0] * grid[1] * grid[2]
-    if mask.shape == (grid[0], grid[0]):
-        return Visibility(
-            groups=tuple(
-                Group(group.start * frame, group.stop * frame, tuple((a * frame, b * frame) for a, b in group.runs))
-                for group in attention_plan(mask)
+    def _visibility(
+        self, mask: Tensor | None, positions: Tensor | Literal["rank"] | None, grid: _Grid, latents: Tensor
+    ) -> Visibility:
+        frames, tokens = grid[0], grid[0] * grid[1] * grid[2]
+        if positions is None or isinstance(positions, str):
+            rotary = self.rotary.get(range(frames), grid[1], grid[2], latents.device)
+        else:
+            rotary = self.rotary.make(positions.to(latents.device), grid[1], grid[2])
+        if mask is not None and mask.shape == (frames, frames):
+            groups = tuple(group.in_tokens(tokens // frames) for group in attention_plan(mask))
+            return Visibility(rotary, groups=groups, ranked=isinstance(positions, str))
+        if isinstance(positions, str):
+            raise ValueError('positions="rank" needs an attention mask over latent frames')
+        if mask is None:
+            return Visibility(rotary)
+        if mask.shape != (tokens, tokens):
+            raise ValueError(
+                f"wanted a mask over {frames} latent frames or {tokens} tokens, got shape {tuple(mask.shape)}"
             )
-        )
-    if mask.shape == (tokens, tokens):
         bias = torch.zeros(mask.shape, dtype=latents.dtype, device=latents.device)
-        return Visibility(bias=bias.masked_fill_(~mask.to(latents.device), float("-inf")))
-    raise ValueError(f"wanted a mask over {grid[0]} latent frames or {tokens} tokens, got shape {tuple(mask.shape)}")
+        return Visibility(rotary, bias=bias.masked_fill_(~mask.to(latents.device), float("-inf")))
