@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def check_provider(
-    name: str, settings: Mapping[str, Any] | None = None, *, num_chunks: int = 4, patience_seconds: float = 2.0
+    name: str, settings: Mapping[str, Any] | None = None, *, num_chunks: int = 4, patience_seconds: float = 10.0
 ) -> None:
     """Run a provider through two short streams and hold it to its contract.
 
@@ -31,7 +31,7 @@ def check_provider(
         name: Its announced name, or "module:Class".
         settings: Settings to run it with; the defaults must work too.
         num_chunks: Chunks read in each stream.
-        patience_seconds: How long one call may take; `read` never waits for anything.
+        patience_seconds: How long one call may take: ample for a busy machine, as `read` waits for nothing.
 
     Raises:
         ProviderError: A rule is broken; the message names the rule and what was seen.
