@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from motionstream.models.vae.protocol import StreamState, check_latents, check_video, per_channel
+from motionstream.models.vae.patch_shortcut import PatchShortcut
 from motionstream.models.vae.tiny_blocks import MemBlock, SoftClamp, TGrow, TPool, conv3x3, run_blocks
 from motionstream.models.vae.tiny_config import TinyVAEConfig
 
@@ -58,6 +59,8 @@ class TinyVAE(nn.Module):
         self.encoder = build_encoder(config)
         self.decoder = build_decoder(config)
         channels = config.latent_channels
+        strides = config.temporal_stride, config.spatial_stride
+        self.shortcut = PatchShortcut(channels, *strides) if config.patch_shortcut else None
         mean, std = config.latents_mean or (0.0,) * channels, config.latents_std or (1.0,) * channels
         # Not persistent: they live in config.json, and the public checkpoints have no such keys.
         self.register_buffer("latents_mean", torch.tensor(mean), persistent=False)
@@ -157,7 +160,8 @@ class TinyVAE(nn.Module):
         batch = len(video)
         frames = F.pixel_unshuffle(video.transpose(0, 1).flatten(0, 1), self.config.patch_size)
         latents, new_state = run_blocks(self.encoder, frames, batch, state)
-        return latents.view(-1, batch, *latents.shape[1:]).permute(1, 2, 0, 3, 4), new_state
+        latents = latents.view(-1, batch, *latents.shape[1:]).permute(1, 2, 0, 3, 4)
+        return latents if self.shortcut is None else latents + self.shortcut.encode(video), new_state
 
     def decode_chunk_raw(
         self, latents: Float[Tensor, "b c f h2 w2"], state: StreamState | None
@@ -166,7 +170,8 @@ class TinyVAE(nn.Module):
         check_latents(self, latents)
         batch = len(latents)
         frames, new_state = run_blocks(self.decoder, latents.permute(2, 0, 1, 3, 4).flatten(0, 1), batch, state)
-        if state is None:
-            frames = frames[(self.temporal_stride - 1) * batch :]
         video = F.pixel_shuffle(frames, self.config.patch_size)
-        return video.view(-1, batch, *video.shape[1:]).transpose(0, 1), new_state
+        video = video.view(-1, batch, *video.shape[1:]).transpose(0, 1)
+        if self.shortcut is not None:
+            video = video + self.shortcut.decode(latents)
+        return video[:, self.temporal_stride - 1 :] if state is None else video, new_state

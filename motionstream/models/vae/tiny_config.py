@@ -21,6 +21,7 @@ class TinyVAEConfig:
         decoder_time_up: Which decoder stages double the frame rate.
         decoder_space_up: Which decoder stages double height and width.
         blocks_per_stage: Memory blocks in every stage (public checkpoints: 3).
+        patch_shortcut: Whether a linear autoencoder of patches runs beside the stacks (ours; public layouts: no).
         latents_mean: Mean of each latent channel, subtracted by `encode`; empty means 0.
         latents_std: Standard deviation of each latent channel, divided out by `encode`; empty means 1.
 
@@ -37,6 +38,7 @@ class TinyVAEConfig:
     decoder_time_up: StageFlags = (False, True, True)
     decoder_space_up: StageFlags = (True, True, True)
     blocks_per_stage: int = 3
+    patch_shortcut: bool = False
     latents_mean: tuple[float, ...] = ()
     latents_std: tuple[float, ...] = ()
 
@@ -100,6 +102,7 @@ class TinyVAEConfig:
             encoder_space_down=(True, True, False),
             decoder_space_up=(True, False, True),
             blocks_per_stage=blocks_per_stage,
+            patch_shortcut=True,
         )
 
     def to_json(self) -> dict[str, Any]:

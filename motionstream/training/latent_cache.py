@@ -1,0 +1,105 @@
+"""Clips encoded once and trained on many times: safetensors shards of latents, tracks and prompt embeddings."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from motionstream.errors import InputError
+from motionstream.models.vae.protocol import VideoVAE
+from motionstream.tracks import Tracks
+from motionstream.training.world import make_clip
+
+
+@dataclass(frozen=True)
+class LatentClip:
+    """One cached clip: latents `c f h w`, all its tracks, the object of each point, its prompt's embedding."""
+
+    latents: Tensor
+    tracks: Tracks
+    layer: np.ndarray
+    prompt_embeds: Tensor
+    caption: str
+
+
+@torch.inference_mode()
+def write_shard(
+    path: Path, seeds: range, num_frames: int, vae: VideoVAE, embed: Callable[[str], Tensor], batch: int = 8
+) -> None:
+    """Makes, encodes and stores the clips of `seeds`; a shard that exists is left alone.
+
+    Args:
+        path: file to write, whole or not at all.
+        seeds: one procedural clip each.
+        num_frames: video frames of a clip, 1 + 4k.
+        vae: encodes them, in bfloat16 arithmetic.
+        embed: prompt -> embedding `1 s d`.
+        batch: clips encoded at once.
+    """
+    if path.exists():
+        return
+    clips = []
+    latents = []
+    for start in range(0, len(seeds), batch):
+        some = [make_clip(seed, num_frames=num_frames) for seed in seeds[start : start + batch]]
+        video = torch.from_numpy(np.stack([clip.frames for clip in some])).permute(0, 1, 4, 2, 3).float() / 255
+        with torch.autocast("cpu", torch.bfloat16):
+            latents.append(vae.encode(video).to(torch.bfloat16))
+        clips += [(clip.tracks, clip.layer, clip.caption) for clip in some]
+    tensors = {
+        "latents": torch.cat(latents),
+        "xy": torch.from_numpy(np.stack([tracks.xy for tracks, _, _ in clips])).half(),
+        "visible": torch.from_numpy(np.packbits(np.stack([tracks.visible for tracks, _, _ in clips]), axis=-1)),
+        "layer": torch.from_numpy(np.stack([layer for _, layer, _ in clips]).astype(np.uint8)),
+        "prompt_embeds": torch.cat([embed(caption) for _, _, caption in clips]).to(torch.bfloat16),
+    }
+    fresh = path.with_suffix(".part")
+    captions = json.dumps([caption for _, _, caption in clips])
+    save_file(tensors, fresh, metadata={"captions": captions, "first_seed": str(seeds[0])})
+    os.replace(fresh, path)
+
+
+class LatentCache:
+    """The shards of a folder, read as one sequence of clips; new shards are found when it is opened again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tensors: list[dict[str, Tensor]] = []
+        self.captions: list[list[str]] = []
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, "pt") as file:
+                self.tensors.append({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+                self.captions.append(json.loads(file.metadata()["captions"]))
+        if not self.tensors:
+            raise InputError(f"Wanted encoded clips in {folder}, found no .safetensors; run `motionstream train encode`.")
+        self.index = [(shard, i) for shard, names in enumerate(self.captions) for i in range(len(names))]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, position: int) -> LatentClip:
+        shard, i = self.index[position]
+        part = self.tensors[shard]
+        xy = part["xy"][i].float().numpy()
+        visible = np.unpackbits(part["visible"][i].numpy(), axis=-1, count=xy.shape[1]).astype(bool)
+        tracks = Tracks(ids=np.arange(xy.shape[1]), xy=xy, visible=visible)
+        embeds = part["prompt_embeds"][i].float()
+        return LatentClip(
+            part["latents"][i].float(), tracks, part["layer"][i].numpy(), embeds, self.captions[shard][i]
+        )
+
+    def order(self, seed: int, start: int, batch: int) -> Iterator[list[int]]:
+        """Yields batches of positions for ever, shuffled anew each epoch; `start` batches are passed over."""
+        per_epoch = len(self) // batch
+        epoch, skip = divmod(start, per_epoch)
+        while True:
+            shuffled = np.random.default_rng((seed, epoch)).permutation(len(self))
+            for i in range(skip, per_epoch):
+                yield shuffled[i * batch : (i + 1) * batch].tolist()
+            epoch, skip = epoch + 1, 0
