@@ -27,16 +27,21 @@ class Visibility(NamedTuple):
     """Which keys a query may see, and at which positions.
 
     Attributes:
-        rotary: Positions of all tokens. With `ranked`, of the longest context a group may see, from position 0.
+        table: Positions of all tokens. With `ranked`, of the longest context a group may see, from position 0.
         groups: A plan in tokens; empty = every key.
         bias: A dense additive mask `[s s]` instead of a plan.
         ranked: A key's position is its rank among those that the group sees, as in `KVCache`.
     """
 
-    rotary: Rotary
+    table: Rotary
     groups: tuple[Group, ...] = ()
     bias: Tensor | None = None
     ranked: bool = False
+
+    @property
+    def rotary(self) -> Rotary | None:
+        """Positions that hold for every group."""
+        return None if self.ranked else self.table
 
 
 class _Projections(nn.Module):
@@ -60,24 +65,25 @@ class _Projections(nn.Module):
         return out
 
 
+class Projected(NamedTuple):
+    """Queries, keys (before and after rotation) and values of video tokens, `[b s a d]`."""
+
+    query: Tensor
+    key: Tensor
+    rotated: Tensor
+    value: Tensor
+
+
 class SelfAttention(_Projections):
-    """Attention among video tokens, with rotary positions."""
+    """Projections of the attention among video tokens; `attend` and `attend_cached` do what lies between them."""
 
-    def forward(self, x: Float[Tensor, "b s dim"], seen: Visibility) -> Float[Tensor, "b s dim"]:
-        """Attend as `seen` allows."""
+    def project(self, x: Float[Tensor, "b s dim"], rotary: Rotary | None) -> Projected:
+        """Queries, keys and values; without `rotary` nothing is rotated yet."""
         query, key = self.split(self.norm_q(self.to_q(x))), self.split(self.norm_k(self.to_k(x)))
-        if not seen.ranked:
-            query, key = apply_rotary(query, seen.rotary), apply_rotary(key, seen.rotary)
-        return self.merge(attend(query, key, self.split(self.to_v(x)), seen))
-
-    def forward_cached(
-        self, x: Float[Tensor, "b s dim"], rotary: Rotary, cache: KVCache, layer: int
-    ) -> Float[Tensor, "b s dim"]:
-        """Attend the cache and the chunk itself, whose keys and values become the cache's current ones."""
-        query = apply_rotary(self.split(self.norm_q(self.to_q(x))), rotary).transpose(1, 2)
-        key = self.split(self.norm_k(self.to_k(x)))
-        keys, values = cache.extend(layer, key, apply_rotary(key, rotary), self.split(self.to_v(x)))
-        return self.merge(F.scaled_dot_product_attention(query, keys, values))
+        value = self.split(self.to_v(x))
+        if rotary is None:
+            return Projected(query, key, key, value)
+        return Projected(apply_rotary(query, rotary), key, apply_rotary(key, rotary), value)
 
 
 class CrossAttention(_Projections):
@@ -109,21 +115,25 @@ class CrossAttention(_Projections):
         return self.merge(out)
 
 
-def attend(
-    query: Float[Tensor, "b s a d"], key: Float[Tensor, "b s a d"], value: Float[Tensor, "b s a d"], seen: Visibility
-) -> Float[Tensor, "b a s d"]:
-    """Scaled dot-product attention, one dense call per group of queries that see the same keys."""
+def attend(tokens: Projected, seen: Visibility) -> Float[Tensor, "b a s d"]:
+    """Attention within a sequence, one dense call per group of queries that see the same keys."""
     if not seen.groups:
-        return _attention(query, key, value, seen.bias)
+        return _attention(tokens.query, tokens.rotated, tokens.value, seen.bias)
     outputs = []
     for group in seen.groups:
-        queries, keys = query[:, group.start : group.stop], _take(key, group.runs)
+        query, key = tokens.query[:, group.start : group.stop], _take(tokens.rotated, group.runs)
         if seen.ranked:
             rank = group.rank(group.start)
-            queries = apply_rotary(queries, seen.rotary.part(rank, rank + queries.shape[1]))
-            keys = apply_rotary(keys, seen.rotary.part(0, keys.shape[1]))
-        outputs.append(_attention(queries, keys, _take(value, group.runs)))
+            query = apply_rotary(query, seen.table.part(rank, rank + query.shape[1]))
+            key = apply_rotary(key, seen.table.part(0, key.shape[1]))
+        outputs.append(_attention(query, key, _take(tokens.value, group.runs)))
     return torch.cat(outputs, dim=2)
+
+
+def attend_cached(tokens: Projected, cache: KVCache, layer: int) -> Float[Tensor, "b a s d"]:
+    """Attention to the cache and to the chunk itself, whose keys and values become the cache's current ones."""
+    keys, values = cache.extend(layer, tokens.key, tokens.rotated, tokens.value)
+    return F.scaled_dot_product_attention(tokens.query.transpose(1, 2), keys, values)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Float[Tensor, "b a s d"]:

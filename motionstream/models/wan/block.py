@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from motionstream.models.wan.attention import CrossAttention, PromptKeys, SelfAttention
+from motionstream.models.rope import Rotary
+from motionstream.models.wan.attention import CrossAttention, Projected, PromptKeys, SelfAttention
 from motionstream.models.wan.config import WanConfig
 from motionstream.models.wan.embeddings import FeedForward, layer_norm
 
@@ -41,6 +42,7 @@ class WanBlock(nn.Module):
         self.norm2 = nn.LayerNorm(dim, config.eps) if config.cross_attn_norm else None
         self.ffn = FeedForward(dim, config.ffn_dim, dim)
         self.scale_shift_table = nn.Parameter(torch.randn(1, 6, dim) / dim**0.5)
+        self._halves = (_begin, _finish)  # functions of the block, so that a copy of a compiled block is its own
 
     def modulate(self, projection: Float[Tensor, "b g 6 dim"]) -> BlockModulation:
         """This block's modulation for projected timesteps."""
@@ -54,12 +56,30 @@ class WanBlock(nn.Module):
         x: Float[Tensor, "b s dim"],
         time: BlockModulation,
         prompt: PromptKeys,
-        self_attention: Callable[[Tensor], Tensor],
+        rotary: Rotary | None,
+        attention: Callable[[Projected], Tensor],
     ) -> Float[Tensor, "b s dim"]:
-        """Run the block; `self_attention` is `attn1` with its positions and its context bound."""
-        x = gated_add(x, self_attention(modulated_norm(x, time.scale, time.shift, self.eps)), time.gate)
-        x = x + self.attn2(x if self.norm2 is None else layer_norm(self.norm2, x), prompt)
-        return gated_add(x, self.ffn(modulated_norm(x, time.ffn_scale, time.ffn_shift, self.eps)), time.ffn_gate)
+        """Run the block; `attention` (`[b s a d]` in, `[b a s d]` out) knows which tokens see which."""
+        begin, finish = self._halves
+        return finish(self, x, attention(begin(self, x, time, rotary)), time, prompt)
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile the two halves around the attention (options as for torch.compile).
+
+        The attention itself is one kernel, and the cache's slots change from chunk to chunk: inside a graph they would
+        ask for a new one every time.
+        """
+        self._halves = (torch.compile(_begin, *args, **options), torch.compile(_finish, *args, **options))
+
+
+def _begin(block: WanBlock, x: Tensor, time: BlockModulation, rotary: Rotary | None) -> Projected:
+    return block.attn1.project(modulated_norm(x, time.scale, time.shift, block.eps), rotary)
+
+
+def _finish(block: WanBlock, x: Tensor, attended: Tensor, time: BlockModulation, prompt: PromptKeys) -> Tensor:
+    x = gated_add(x, block.attn1.merge(attended), time.gate)
+    x = x + block.attn2(x if block.norm2 is None else layer_norm(block.norm2, x), prompt)
+    return gated_add(x, block.ffn(modulated_norm(x, time.ffn_scale, time.ffn_shift, block.eps)), time.ffn_gate)
 
 
 def modulated_norm(

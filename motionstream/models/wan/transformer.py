@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from motionstream.models.kv_cache import KVCache
 from motionstream.models.rope import RotaryTables
-from motionstream.models.wan.attention import PromptKeys, Visibility
+from motionstream.models.wan.attention import PromptKeys, Visibility, attend, attend_cached
 from motionstream.models.wan.block import BlockModulation, WanBlock, modulated_norm
 from motionstream.models.wan.config import WanConfig
 from motionstream.models.wan.embeddings import ConditionEmbedder
@@ -148,8 +148,8 @@ class WanTransformer(nn.Module):
         rotary = self.rotary.get(cache.positions(grid[0]), grid[1], grid[2], latents.device)
         x = self._embed(latents)
         for layer, block in enumerate(self._layers()):
-            attention = partial(block.attn1.forward_cached, rotary=rotary, cache=cache, layer=layer)
-            x = block(x, modulation.blocks[layer], context.layers[layer], attention)
+            attention = partial(attend_cached, cache=cache, layer=layer)
+            x = block(x, modulation.blocks[layer], context.layers[layer], rotary, attention)
         x = modulated_norm(x, modulation.scale, modulation.shift, self.config.eps)
         return self._unpatchify(self.proj_out(x), grid)
 
@@ -176,8 +176,8 @@ class WanTransformer(nn.Module):
         return cast(list[WanBlock], list(self.blocks))
 
     def _block(self, index: int, x: Tensor, projection: Tensor, keys: PromptKeys, seen: Visibility) -> Tensor:
-        block = self._layers()[index]
-        out: Tensor = block(x, block.modulate(projection), keys, partial(block.attn1, seen=seen))
+        block = cast(WanBlock, self.blocks[index])
+        out: Tensor = block(x, block.modulate(projection), keys, seen.rotary, partial(attend, seen=seen))
         return out
 
     def _out_modulation(self, time: Float[Tensor, "b g dim"]) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,8 @@
+import copy
+
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 from motionstream.models.kv_cache import KVCache
 from motionstream.models.wan import WanConfig, WanTransformer, causal_mask, teacher_forcing_mask
@@ -170,6 +173,22 @@ def test_gradients_flow_through_the_current_chunk_and_leave_the_cache_alone(mode
             for sign in (1, -1)
         )
     assert float((slope * nudge).sum()) == pytest.approx(float(up - down) / 2, rel=0.02)
+
+
+@torch.no_grad()
+def test_a_compiled_stream_equals_the_plain_one_and_needs_no_new_graph_as_it_goes_on(model: WanTransformer) -> None:
+    latents, text = torch.randn(1, 6, 16, 4, 4), torch.randn(1, 5, 10)
+    want, compiled, graphs = stream(model, latents, text, 2, 3, 2), make(CONFIG), CompileCounter()
+    for block in compiled.blocks:
+        block.compile(backend=graphs, dynamic=False, fullgraph=True)
+    torch.testing.assert_close(stream(compiled, latents[:, :, :2], text, 2, 3, 2), want[:, :, :2])
+    after_first_chunk = graphs.frame_count
+    torch.testing.assert_close(stream(compiled, latents, text, 2, 3, 2), want)
+    assert 0 < after_first_chunk == graphs.frame_count
+    twin = copy.deepcopy(compiled)
+    torch.nn.init.zeros_(twin.blocks[0].attn1.to_v.weight)
+    assert not torch.allclose(stream(twin, latents, text, 2, 3, 2), want, atol=1e-3)
+    torch.testing.assert_close(stream(compiled, latents, text, 2, 3, 2), want)
 
 
 def test_recomputed_activations_give_the_same_gradients(model: WanTransformer) -> None:
