@@ -1,0 +1,1 @@
+"""How good a checkpoint is: metrics, re-tracking, checks and their report."""
