@@ -79,3 +79,15 @@ def test_an_image_of_many_colours_has_no_single_name() -> None:
     rng = np.random.default_rng(0)
     assert dominant_name(rng.uniform(0, 255, (40, 40, 3)).astype(np.float32)) is None
     assert dominant_name(np.full((40, 40, 3), (20, 30, 200), np.float32)) == "blue"
+
+
+def test_the_picture_moves_against_the_pan_in_the_caption() -> None:
+    checked = 0
+    for seed in range(40):
+        clip = make_clip(seed, 33, 32, 32, calm=False)
+        far = clip.tracks.xy[:, clip.layer == 0].mean(axis=1)
+        for word, axis, sign in (("right", 0, -1), ("left", 0, 1), ("down", 1, -1), ("up", 1, 1)):
+            if f"camera pans {word}" in clip.caption and np.abs(far[-1] - far[0]).max() > 0.08:
+                assert (far[-1] - far[0])[axis] * sign > 0, clip.caption
+                checked += 1
+    assert checked > 5
