@@ -1,0 +1,199 @@
+"""StreamSession: one video in the making. All that is forgotten when it ends is one value, `SessionState`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from motionstream.errors import InputError, TracksError
+from motionstream.models.kv_cache import KVCache
+from motionstream.models.track_condition import TrackMemory
+from motionstream.models.vae.protocol import StreamState
+from motionstream.models.wan.transformer import PromptContext
+from motionstream.streaming.image import FittedImage
+from motionstream.streaming.model import StreamModel, to_uint8
+from motionstream.streaming.profiling import StageTimes, Stopwatch
+from motionstream.streaming.sampler import denoise_chunk, write_chunk
+from motionstream.tracks import Tracks
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VideoChunk:
+    """Finished video frames.
+
+    Attributes:
+        index: Number of the chunk.
+        start_frame: Number of its first video frame.
+        frames: RGB, uint8.
+        tracks: The motion that was asked for in these frames.
+        timings: How long it took.
+    """
+
+    index: int
+    start_frame: int
+    frames: UInt8[np.ndarray, "t h w 3"]
+    tracks: Tracks
+    timings: StageTimes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SessionState:
+    """A stream between two chunks.
+
+    Attributes:
+        num_chunks: Chunks made so far.
+        newest: The newest clean latent frame; before the first chunk that of the picture.
+        noise: State of the generator that draws the noise.
+        prompt: The prompt in words.
+        context: The prompt as the network reads it.
+        tracks: Where each living point was born and last seen.
+        cache: Keys and values of the chunks that are remembered: the only part that a session changes in place.
+        decoder: What the decoder remembers of the frames before; None before the first chunk.
+    """
+
+    num_chunks: int
+    newest: Float[Tensor, "c h w"]
+    noise: Tensor
+    prompt: str
+    context: PromptContext
+    tracks: TrackMemory
+    cache: KVCache
+    decoder: StreamState | None
+
+    @classmethod
+    @torch.inference_mode()
+    def start(cls, model: StreamModel, pixels: UInt8[np.ndarray, "h w 3"], prompt: str, seed: int) -> Self:
+        """The state of a stream that has a picture and no chunk yet."""
+        return cls(
+            num_chunks=0,
+            newest=model.encode_picture(pixels),
+            noise=_generator(seed).get_state(),
+            prompt=prompt,
+            context=model.encode_prompt(prompt),
+            tracks=TrackMemory.empty(model.checkpoint.device),
+            cache=model.new_cache(),
+            decoder=None,
+        )
+
+    def copy(self) -> SessionState:
+        """An independent copy; only the cache takes memory, all else is never changed in place."""
+        return replace(self, cache=self.cache.clone())
+
+
+class StreamSession:
+    """A stream that is continued chunk by chunk; `StreamEngine.open_session` makes one.
+
+    Not for several threads at once; several sessions of one engine are independent.
+
+    Attributes:
+        picture: The fitted picture that the stream starts from.
+        seed: What the noise was started with.
+    """
+
+    def __init__(self, model: StreamModel, picture: FittedImage, seed: int, state: SessionState) -> None:
+        self.picture, self.seed = picture, seed
+        self._model, self._state = model, state
+        self._generator = _generator(0)  # every step sets it to the state's noise
+
+    @property
+    def num_chunks(self) -> int:
+        """Chunks made so far; also the number of the next one."""
+        return self._state.num_chunks
+
+    @property
+    def prompt(self) -> str:
+        """The prompt of the next chunk."""
+        return self._state.prompt
+
+    @torch.inference_mode()
+    def step(self, tracks: Tracks) -> VideoChunk:
+        """Make the next chunk. A step that fails or is interrupted leaves the stream as it was.
+
+        Args:
+            tracks: Motion over exactly the video frames of the next chunk.
+
+        Raises:
+            TracksError: The tracks have another number of video frames.
+        """
+        before, networks, steps = self._state, self._model.checkpoint, self._model.steps
+        index, stream = before.num_chunks, networks.stream
+        _check_length(tracks, stream.video_frames_in_chunk(index), index)
+        watch = Stopwatch(networks.device)
+        condition, memory = self._model.conditioner.encode(tracks, before.tracks, before.newest, first=index == 0)
+        watch.mark()
+        latents = self._denoise(condition)
+        watch.mark()
+        video, decoder = networks.vae.decode_chunk(latents.to(networks.dtype), before.decoder)
+        frames = to_uint8(video[0])
+        watch.mark()
+        write_chunk(networks.transformer, latents, condition, steps, before.context, before.cache)
+        self._state = replace(
+            before,
+            num_chunks=index + 1,
+            newest=latents[0, :, -1].clone(),  # a view would keep the whole chunk
+            noise=self._generator.get_state(),
+            tracks=memory,
+            decoder=decoder,
+        )
+        watch.mark()
+        finished = frames.cpu().numpy()  # on a GPU, the only point at which the CPU waits
+        return VideoChunk(
+            index=index,
+            start_frame=stream.first_video_frame(index),
+            frames=finished,
+            tracks=tracks,
+            timings=watch.times(),
+        )
+
+    @torch.inference_mode()
+    def set_prompt(self, prompt: str) -> None:
+        """Change the prompt from the next chunk on."""
+        if prompt != self._state.prompt:
+            self._state = replace(self._state, prompt=prompt, context=self._model.encode_prompt(prompt))
+
+    @torch.inference_mode()
+    def snapshot(self) -> SessionState:
+        """The present state, to go back to: it stays as it is whatever the session does."""
+        return self._state.copy()
+
+    @torch.inference_mode()
+    def restore(self, state: SessionState) -> None:
+        """Go back to a snapshot of a session of the same engine; it can be restored again."""
+        self._state = state.copy()
+
+    def fork(self) -> StreamSession:
+        """A second session that goes on from here by itself; with the same input both make the same frames."""
+        return StreamSession(self._model, self.picture, self.seed, self.snapshot())
+
+    def _denoise(self, condition: Float[Tensor, "1 m f h w"]) -> Float[Tensor, "1 c f h w"]:
+        state, model = self._state, self._model
+        self._generator.set_state(state.noise)
+        return denoise_chunk(
+            model.checkpoint.transformer,
+            condition,
+            model.steps,
+            state.context,
+            state.cache,
+            self._generator,
+            state.newest[None] if state.num_chunks == 0 else None,
+        )
+
+
+def _generator(seed: int) -> torch.Generator:
+    """On the CPU, so that a seed means the same noise whatever the network runs on."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError(f"Seed: wanted a whole number from 0 to 2^63 - 1, got {seed!r}.")
+    return torch.Generator().manual_seed(seed)
+
+
+def _check_length(tracks: Tracks, wanted: int, index: int) -> None:
+    if tracks.num_frames != wanted:
+        raise TracksError(
+            f"Chunk {index}: wanted tracks of {wanted} video frames, got {tracks.num_frames}. "
+            f"Give the frames of Window.of_chunk(config, {index}), or Tracks.empty({wanted}) for no motion."
+        )
