@@ -179,6 +179,16 @@ def test_a_long_stream_holds_on_to_no_more_memory(engine: StreamEngine, session:
     early = held_bytes(session)
     make(session, engine, 30)
     assert held_bytes(session) == early
+    newest = session._state.newest
+    assert newest.untyped_storage().nbytes() == newest.nbytes
+
+
+def test_every_chunk_draws_noise_of_its_own(engine: StreamEngine, session: StreamSession) -> None:
+    states = [session.snapshot().noise]
+    for _ in range(3):
+        make(session, engine, 1)
+        states.append(session.snapshot().noise)
+    assert len({tuple(state.tolist()) for state in states}) == 4
 
 
 def test_the_stages_add_up_to_no_more_than_the_whole(engine: StreamEngine, session: StreamSession) -> None:
@@ -199,5 +209,6 @@ def test_bytes_are_rounded_to_the_nearest() -> None:
     video = values.view(1, 1, 16, 16).expand(1, 3, 16, 16)
     assert torch.equal(to_uint8(video)[0, :, :, 0].flatten(), torch.arange(256, dtype=torch.uint8))
     assert torch.equal(to_uint8(video + 0.4 / 255)[0, :, :, 0].flatten()[:255], torch.arange(255, dtype=torch.uint8))
+    assert torch.equal(to_uint8(video + 0.6 / 255)[0, :, :, 0].flatten()[:255], torch.arange(1, 256, dtype=torch.uint8))
     half = to_uint8(video.to(torch.bfloat16))[0, :, :, 0].flatten().int() - torch.arange(256)
     assert half.abs().max() <= 1
