@@ -18,7 +18,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from motionstream.models.wan import WanConfig, WanTransformer
 
     head = TrackHeadConfig(
-        id_channels=8, identity="origin", hidden_channel=True, copy_frames=4, width=16, out_channels=8
+        id_channels=8, identity="origin", hidden_channel=True, copy_frames=4, copy_density=2, width=16, out_channels=8
     )
     config = WanConfig(
         num_attention_heads=2,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from motionstream.errors import CheckpointError
 from motionstream.models.checkpoint import Checkpoint
+from motionstream.models.dense_latents import dense_latents
 from motionstream.models.track_condition import TrackMemory, condition_chunk
 from motionstream.models.track_head import TrackHeadConfig
 from motionstream.tracks import Tracks
@@ -31,8 +33,8 @@ class Conditioner:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._head = checkpoint.track_head
-        self._dtype = checkpoint.dtype
+        self._head, self._vae, self._dtype = checkpoint.track_head, checkpoint.vae, checkpoint.dtype
+        self._config = _LATENT_COPY if self._head is None else self._head.config
         config = checkpoint.transformer.config
         self.num_channels = config.total_in_channels - config.out_channels
         """Channels behind the noisy latents."""
@@ -51,22 +53,37 @@ class Conditioner:
             logger.warning("This model has neither a track head nor an image condition: tracks change nothing.")
 
     def encode(
-        self, tracks: Tracks, memory: TrackMemory, newest: Float[Tensor, "c h w"], *, first: bool
+        self,
+        tracks: Tracks,
+        memory: TrackMemory,
+        latent: Float[Tensor, "c h w"],
+        frame: Float[Tensor, "3 y x"],
+        *,
+        first: bool,
     ) -> tuple[Float[Tensor, "1 m f h w"], TrackMemory]:
         """Encode the tracks of one chunk, once for all its denoising steps.
 
         Args:
             tracks: The chunk's video frames.
             memory: What the chunks before left.
-            newest: The newest clean latent frame.
+            latent: The newest clean latent frame.
+            frame: The newest video frame, values in [0, 1].
             first: Whether this is the stream's first chunk.
 
         Returns:
             The condition in the model's number type, and the memory for the next chunk.
         """
-        config = _LATENT_COPY if self._head is None else self._head.config
-        condition, memory = condition_chunk(tracks, memory, newest, config, first=first)
+        anchor = None
+        if self._config.copy_frames and self._config.copy_density > 1 and _has_births(tracks, memory):
+            anchor = dense_latents(self._vae, frame[None].to(self._dtype), self._config.copy_density)[0].float()
+        condition, memory = condition_chunk(tracks, memory, latent, self._config, first=first, anchor=anchor)
         image = condition.image[None].to(self._dtype)
         if self._head is None:
             return image[:, : self.num_channels], memory
         return torch.cat([image, self._head(condition.motion[None].to(self._dtype))], dim=1), memory
+
+
+def _has_births(tracks: Tracks, memory: TrackMemory) -> bool:
+    """Whether a point is seen that was not known before: only then is a new picture to copy from worth its encoding."""
+    seen = tracks.ids[tracks.visible.any(axis=0)]
+    return not np.isin(seen, memory.ids.cpu().numpy()).all()

@@ -60,11 +60,14 @@ class StreamModel:
         """The prompt's keys and values in every layer."""
         return self.checkpoint.transformer.prompt_context(self.checkpoint.text_encoder.encode(prompt))
 
-    def encode_picture(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "c h2 w2"]:
-        """The clean latent frame of the picture that a stream starts from, in float32."""
+    def frame(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "3 h w"]:
+        """A picture as the networks read it: values in [0, 1], in their number type, on their device."""
         picture = torch.from_numpy(pixels).to(self.checkpoint.device).permute(2, 0, 1)
-        latents = self.checkpoint.vae.encode((picture / 255).to(self.checkpoint.dtype)[None, None])
-        return latents[0, :, 0].float()
+        return (picture / 255).to(self.checkpoint.dtype)
+
+    def encode_frame(self, frame: Float[Tensor, "3 h w"]) -> Float[Tensor, "c h2 w2"]:
+        """The clean latent frame of the picture that a stream starts from, in float32."""
+        return self.checkpoint.vae.encode(frame[None, None])[0, :, 0].float()
 
 
 def to_uint8(video: Float[Tensor, "t 3 h w"]) -> UInt8[Tensor, "t h w 3"]:

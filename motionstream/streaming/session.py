@@ -47,7 +47,8 @@ class SessionState:
 
     Attributes:
         num_chunks: Chunks made so far.
-        newest: The newest clean latent frame; before the first chunk that of the picture.
+        frame: The newest video frame, values in [0, 1]; before the first chunk the picture.
+        latent: The newest clean latent frame; before the first chunk that of the picture.
         noise: State of the generator that draws the noise.
         prompt: The prompt in words.
         context: The prompt as the network reads it.
@@ -57,7 +58,8 @@ class SessionState:
     """
 
     num_chunks: int
-    newest: Float[Tensor, "c h w"]
+    frame: Float[Tensor, "3 y x"]
+    latent: Float[Tensor, "c h w"]
     noise: Tensor
     prompt: str
     context: PromptContext
@@ -69,9 +71,11 @@ class SessionState:
     @torch.inference_mode()
     def start(cls, model: StreamModel, pixels: UInt8[np.ndarray, "h w 3"], prompt: str, seed: int) -> Self:
         """The state of a stream that has a picture and no chunk yet."""
+        frame = model.frame(pixels)
         return cls(
             num_chunks=0,
-            newest=model.encode_picture(pixels),
+            frame=frame,
+            latent=model.encode_frame(frame),
             noise=_generator(seed).get_state(),
             prompt=prompt,
             context=model.encode_prompt(prompt),
@@ -124,7 +128,9 @@ class StreamSession:
         index, stream = before.num_chunks, networks.stream
         _check_length(tracks, stream.video_frames_in_chunk(index), index)
         watch = Stopwatch(networks.device)
-        condition, memory = self._model.conditioner.encode(tracks, before.tracks, before.newest, first=index == 0)
+        condition, memory = self._model.conditioner.encode(
+            tracks, before.tracks, before.latent, before.frame, first=index == 0
+        )
         watch.mark()
         latents = self._denoise(condition)
         watch.mark()
@@ -135,7 +141,8 @@ class StreamSession:
         self._state = replace(
             before,
             num_chunks=index + 1,
-            newest=latents[0, :, -1].clone(),  # a view would keep the whole chunk
+            frame=video[0, -1].clone(),  # views would keep the whole chunk
+            latent=latents[0, :, -1].clone(),
             noise=self._generator.get_state(),
             tracks=memory,
             decoder=decoder,
@@ -180,7 +187,7 @@ class StreamSession:
             state.context,
             state.cache,
             self._generator,
-            state.newest[None] if state.num_chunks == 0 else None,
+            state.latent[None] if state.num_chunks == 0 else None,
         )
 
 

@@ -179,8 +179,8 @@ def test_a_long_stream_holds_on_to_no_more_memory(engine: StreamEngine, session:
     early = held_bytes(session)
     make(session, engine, 30)
     assert held_bytes(session) == early
-    newest = session._state.newest
-    assert newest.untyped_storage().nbytes() == newest.nbytes
+    for newest in (session._state.latent, session._state.frame):
+        assert newest.untyped_storage().nbytes() == newest.nbytes
 
 
 def test_every_chunk_draws_noise_of_its_own(engine: StreamEngine, session: StreamSession) -> None:
