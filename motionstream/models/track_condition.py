@@ -28,14 +28,14 @@ class TrackMemory:
         origins: their first visible position, in [0, 1].
         last_seen: their newest visible position, in [0, 1].
         anchor_of: index into `anchors` by point.
-        anchors: clean latent frames that living points were born on.
+        anchors: pictures that living points were born on, as latents or dense latents.
     """
 
     ids: Int[Tensor, "n"]
     origins: Float[Tensor, "n 2"]
     last_seen: Float[Tensor, "n 2"]
     anchor_of: Int[Tensor, "n"]
-    anchors: tuple[Float[Tensor, "c h w"], ...] = ()
+    anchors: tuple[Float[Tensor, "c dh dw"], ...] = ()
 
     @classmethod
     def empty(cls, device: torch.device | str = "cpu") -> "TrackMemory":
@@ -74,6 +74,7 @@ def condition_chunk(
     config: TrackHeadConfig,
     *,
     first: bool,
+    anchor: Float[Tensor, "c dh dw"] | None = None,
 ) -> tuple[TrackCondition, TrackMemory]:
     """Encodes the tracks of one chunk.
 
@@ -82,6 +83,8 @@ def condition_chunk(
         memory: what the chunks before left.
         newest: the newest clean latent frame: of the picture for the first chunk, else the last of the chunk before.
         config: the track head's configuration.
+        anchor: what points born in this chunk are copied from: the newest picture's dense latents where
+            `config.copy_density` is over 1; default `newest`.
         first: whether this is the stream's first chunk; its latent frame 0 is then given by the picture.
 
     Returns:
@@ -89,7 +92,7 @@ def condition_chunk(
     """
     height, width = newest.shape[-2:]
     ids, xy, visible = (torch.tensor(part, device=newest.device) for part in (tracks.ids, tracks.xy, tracks.visible))
-    memory, rows = _remember(ids, xy, visible, memory, newest)
+    memory, rows = _remember(ids, xy, visible, memory, newest if anchor is None else anchor)
     points, memory = _place(xy[:, rows], visible[:, rows], memory, height, width)
     motion = pack_frames(_motion_map(points, memory, config, height, width))
     image = _image_condition(points, memory, newest, config, first=first, num_latents=motion.shape[1])
@@ -97,11 +100,11 @@ def condition_chunk(
 
 
 def _remember(
-    ids: Tensor, xy: Tensor, visible: Tensor, memory: TrackMemory, newest: Tensor
+    ids: Tensor, xy: Tensor, visible: Tensor, memory: TrackMemory, anchor: Tensor
 ) -> tuple[TrackMemory, Int[Tensor, "n"]]:
     """Returns the memory with the chunk's births and without the absent, and the tracks' rows in its order."""
     if ids.numel() == 0:
-        return TrackMemory.empty(newest.device), ids
+        return TrackMemory.empty(anchor.device), ids
     place = torch.searchsorted(memory.ids, ids).clamp(max=max(len(memory.ids) - 1, 0))
     known = memory.ids[place] == ids if len(memory.ids) else torch.zeros_like(ids, dtype=torch.bool)
     first_seen = visible.int().argmax(0)
@@ -113,7 +116,7 @@ def _remember(
     rows = torch.nonzero(known | visible.any(0)).squeeze(1)
     rows = rows[torch.argsort(ids[rows])]
     used, anchor_of = torch.unique(anchor_of[rows], return_inverse=True)
-    anchors = (*memory.anchors, newest)
+    anchors = (*memory.anchors, anchor)
     kept = tuple(anchors[i] for i in used.tolist())
     memory = TrackMemory(
         ids=ids[rows], origins=origins[rows], last_seen=last_seen[rows], anchor_of=anchor_of, anchors=kept
@@ -171,7 +174,8 @@ def _copied(points: _Points, memory: TrackMemory, newest: Tensor) -> Float[Tenso
     carried[..., channels] = 1
     for index, anchor in enumerate(memory.anchors):
         mine = memory.anchor_of == index
-        read = F.grid_sample(anchor[None], source[None, :, mine], padding_mode="border", align_corners=False)
+        on_edge = anchor.shape[-1] != width  # dense latents begin and end on the picture's edge, latents half a cell in
+        read = F.grid_sample(anchor[None], source[None, :, mine], padding_mode="border", align_corners=on_edge)
         carried[:, mine, :channels] = read[0].permute(1, 2, 0)
     sums = _scatter(carried, points.cell, points.visible, height, width)
     count = sums[:, channels:]

@@ -35,6 +35,7 @@ class TrackHeadConfig:
     width: int = 128
     out_channels: int = 32
     copy_frames: Literal[0, 1, 4] = 0
+    copy_density: int = 1
 
     def __post_init__(self) -> None:
         if self.id_channels % 4 or self.id_channels < 4:
@@ -60,7 +61,9 @@ class TrackHeadConfig:
         values = json.loads(source.read_text()) if isinstance(source, Path) else dict(source)
         values = {k: v for k, v in values.items() if not k.startswith("_")}
         if unknown := set(values) - {f.name for f in fields(cls)}:
-            raise CheckpointError(f"Unknown track head settings {sorted(unknown)}; known: {[f.name for f in fields(cls)]}.")
+            raise CheckpointError(
+                f"Unknown track head settings {sorted(unknown)}; known: {[f.name for f in fields(cls)]}."
+            )
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:

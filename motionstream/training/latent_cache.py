@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from motionstream.errors import InputError
+from motionstream.models.dense_latents import dense_latents
 from motionstream.models.vae.protocol import VideoVAE
 from motionstream.tracks import Tracks
 from motionstream.training.world import make_clip
@@ -20,9 +21,19 @@ from motionstream.training.world import make_clip
 
 @dataclass(frozen=True)
 class LatentClip:
-    """One cached clip: latents `c f h w`, all its tracks, the object of each point, its prompt's embedding."""
+    """One cached clip.
+
+    Attributes:
+        latents: `c f h w`.
+        anchors: dense latents `k c dh dw` of the newest video frame before each chunk (the first frame for chunk 0).
+        tracks: all points that are known.
+        layer: the object each point lies on.
+        prompt_embeds: `s d`.
+        caption: the prompt in words.
+    """
 
     latents: Tensor
+    anchors: Tensor
     tracks: Tracks
     layer: np.ndarray
     prompt_embeds: Tensor
@@ -31,13 +42,22 @@ class LatentClip:
 
 @torch.inference_mode()
 def write_shard(
-    path: Path, seeds: range, num_frames: int, vae: VideoVAE, embed: Callable[[str], Tensor], batch: int = 8
+    path: Path,
+    seeds: range,
+    anchor_frames: tuple[int, ...],
+    copy_density: int,
+    num_frames: int,
+    vae: VideoVAE,
+    embed: Callable[[str], Tensor],
+    batch: int = 8,
 ) -> None:
     """Makes, encodes and stores the clips of `seeds`; a shard that exists is left alone.
 
     Args:
         path: file to write, whole or not at all.
         seeds: one procedural clip each.
+        anchor_frames: video frames that points may be copied from.
+        copy_density: how densely these are encoded.
         num_frames: video frames of a clip, 1 + 4k.
         vae: encodes them, in bfloat16 arithmetic.
         embed: prompt -> embedding `1 s d`.
@@ -45,21 +65,25 @@ def write_shard(
     """
     if path.exists():
         return
-    clips = []
-    latents = []
+    clips, latents, anchors = [], [], []
     for start in range(0, len(seeds), batch):
         some = [make_clip(seed, num_frames=num_frames) for seed in seeds[start : start + batch]]
         video = torch.from_numpy(np.stack([clip.frames for clip in some])).permute(0, 1, 4, 2, 3).float() / 255
         with torch.autocast("cpu", torch.bfloat16):
             latents.append(vae.encode(video).to(torch.bfloat16))
+            pictures = video[:, list(anchor_frames)].flatten(0, 1)
+            dense = dense_latents(vae, pictures, copy_density).to(torch.bfloat16)
+            anchors.append(dense.unflatten(0, (len(some), -1)))
         clips += [(clip.tracks, clip.layer, clip.caption) for clip in some]
     tensors = {
         "latents": torch.cat(latents),
+        "anchors": torch.cat(anchors),
         "xy": torch.from_numpy(np.stack([tracks.xy for tracks, _, _ in clips])).half(),
         "visible": torch.from_numpy(np.packbits(np.stack([tracks.visible for tracks, _, _ in clips]), axis=-1)),
         "layer": torch.from_numpy(np.stack([layer for _, layer, _ in clips]).astype(np.uint8)),
         "prompt_embeds": torch.cat([embed(caption) for _, _, caption in clips]).to(torch.bfloat16),
     }
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     fresh = path.with_suffix(".part")
     captions = json.dumps([caption for _, _, caption in clips])
     save_file(tensors, fresh, metadata={"captions": captions, "first_seed": str(seeds[0])})
@@ -91,7 +115,12 @@ class LatentCache:
         tracks = Tracks(ids=np.arange(xy.shape[1]), xy=xy, visible=visible)
         embeds = part["prompt_embeds"][i].float()
         return LatentClip(
-            part["latents"][i].float(), tracks, part["layer"][i].numpy(), embeds, self.captions[shard][i]
+            part["latents"][i].float(),
+            part["anchors"][i].float(),
+            tracks,
+            part["layer"][i].numpy(),
+            embeds,
+            self.captions[shard][i],
         )
 
     def order(self, seed: int, start: int, batch: int) -> Iterator[list[int]]:

@@ -58,7 +58,7 @@ class Student(nn.Module):
 
 def tiny_student(latent_channels: int = 16, text_dim: int = 64) -> Student:
     """Returns the embedded default's networks with fresh weights."""
-    head = TrackHeadConfig(identity="origin", hidden_channel=True, copy_frames=4, width=128, out_channels=32)
+    head = TrackHeadConfig(identity="origin", hidden_channel=True, copy_frames=4, copy_density=4, width=128, out_channels=32)
     config = WanConfig(
         num_attention_heads=4,
         attention_head_dim=64,
@@ -86,7 +86,9 @@ def condition_clip(
     num_frames, start, chunk = clip.latents.shape[1], 0, 0
     while chunk * stream.chunk_frames < num_frames:
         stop = start + stream.video_frames_in_chunk(chunk)
-        condition, memory = condition_chunk(tracks.slice(start, stop), memory, newest, head, first=chunk == 0)
+        condition, memory = condition_chunk(
+            tracks.slice(start, stop), memory, newest, head, first=chunk == 0, anchor=clip.anchors[chunk]
+        )
         parts.append(condition)
         chunk, start = chunk + 1, stop
         newest = clip.latents[:, min(chunk * stream.chunk_frames, num_frames) - 1]

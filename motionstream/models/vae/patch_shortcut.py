@@ -49,7 +49,7 @@ class PatchShortcut(nn.Module):
         channels = self.project.out_channels
         _, spread, directions = torch.linalg.svd(blocks - mean, full_matrices=False)
         spread = spread[:channels] / len(blocks) ** 0.5
-        gain = spread ** -equalise * (spread.square().sum() / channels) ** (equalise / 2 - 0.5)
+        gain = spread**-equalise * (spread.square().sum() / channels) ** (equalise / 2 - 0.5)
         into = directions[:channels] * gain[:, None]
         back = directions[:channels] / gain[:, None]
         self.project.weight.copy_(into[:, :, None, None])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from motionstream.models.vae.protocol import StreamState, check_latents, check_video, per_channel
 from motionstream.models.vae.patch_shortcut import PatchShortcut
-from motionstream.models.vae.tiny_blocks import MemBlock, SoftClamp, TGrow, TPool, conv3x3, run_blocks
+from motionstream.models.vae.tiny_blocks import MemBlock, SoftClamp, TGrow, TPool, conv3x3, rectifier, run_blocks
 from motionstream.models.vae.tiny_config import TinyVAEConfig
 
 __all__ = ["TinyVAE", "TinyVAEConfig"]
@@ -20,25 +20,29 @@ __all__ = ["TinyVAE", "TinyVAEConfig"]
 def build_encoder(config: TinyVAEConfig) -> nn.Sequential:
     """Returns the encoder stack: folded pixels `tb 3*p*p h w` to latents `fb c h w`."""
     width = config.encoder_channels
-    layers: list[nn.Module] = [conv3x3(3 * config.patch_size**2, width), nn.ReLU(inplace=True)]
+    layers: list[nn.Module] = [conv3x3(3 * config.patch_size**2, width), rectifier(config.negative_slope)]
     for time_down, space_down in zip(config.encoder_time_down, config.encoder_space_down, strict=True):
         layers.append(TPool(width, 2 if time_down else 1))
         layers.append(conv3x3(width, width, stride=2 if space_down else 1, bias=False))
-        layers.extend(MemBlock(width) for _ in range(config.blocks_per_stage))
+        layers.extend(MemBlock(width, config.negative_slope) for _ in range(config.blocks_per_stage))
     return nn.Sequential(*layers, conv3x3(width, config.latent_channels))
 
 
 def build_decoder(config: TinyVAEConfig) -> nn.Sequential:
     """Returns the decoder stack: latents `fb c h w` to folded pixels `tb 3*p*p h w`."""
     widths = config.decoder_channels
-    layers: list[nn.Module] = [SoftClamp(), conv3x3(config.latent_channels, widths[0]), nn.ReLU(inplace=True)]
+    layers: list[nn.Module] = [
+        SoftClamp(),
+        conv3x3(config.latent_channels, widths[0]),
+        rectifier(config.negative_slope),
+    ]
     for stage, (time_up, space_up) in enumerate(zip(config.decoder_time_up, config.decoder_space_up, strict=True)):
-        layers.extend(MemBlock(widths[stage]) for _ in range(config.blocks_per_stage))
+        layers.extend(MemBlock(widths[stage], config.negative_slope) for _ in range(config.blocks_per_stage))
         # The public numbering has the enlargement here; it is done in TGrow, where it is cheaper.
         layers.append(nn.Identity())
         layers.append(TGrow(widths[stage], 2 if time_up else 1, 2 if space_up else 1))
         layers.append(conv3x3(widths[stage], widths[stage + 1], bias=False))
-    return nn.Sequential(*layers, nn.ReLU(inplace=True), conv3x3(widths[-1], 3 * config.patch_size**2))
+    return nn.Sequential(*layers, rectifier(config.negative_slope), conv3x3(widths[-1], 3 * config.patch_size**2))
 
 
 class TinyVAE(nn.Module):
@@ -56,8 +60,8 @@ class TinyVAE(nn.Module):
     def __init__(self, config: TinyVAEConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = build_encoder(config)
-        self.decoder = build_decoder(config)
+        self.encoder = build_encoder(config) if config.stacks else None
+        self.decoder = build_decoder(config) if config.stacks else None
         channels = config.latent_channels
         strides = config.temporal_stride, config.spatial_stride
         self.shortcut = PatchShortcut(channels, *strides) if config.patch_shortcut else None
@@ -157,10 +161,7 @@ class TinyVAE(nn.Module):
         if state is None:
             repeats = self.temporal_stride - 1
             video = torch.cat([video[:, :1].expand(-1, repeats, -1, -1, -1), video], 1)
-        batch = len(video)
-        frames = F.pixel_unshuffle(video.transpose(0, 1).flatten(0, 1), self.config.patch_size)
-        latents, new_state = run_blocks(self.encoder, frames, batch, state)
-        latents = latents.view(-1, batch, *latents.shape[1:]).permute(1, 2, 0, 3, 4)
+        latents, new_state = self._encode_deep(video, state)
         return latents if self.shortcut is None else latents + self.shortcut.encode(video), new_state
 
     def decode_chunk_raw(
@@ -168,10 +169,23 @@ class TinyVAE(nn.Module):
     ) -> tuple[Float[Tensor, "b t 3 h w"], StreamState]:
         """Like `decode_chunk`, for latents that were never normalised and without clamp."""
         check_latents(self, latents)
-        batch = len(latents)
-        frames, new_state = run_blocks(self.decoder, latents.permute(2, 0, 1, 3, 4).flatten(0, 1), batch, state)
-        video = F.pixel_shuffle(frames, self.config.patch_size)
-        video = video.view(-1, batch, *video.shape[1:]).transpose(0, 1)
+        video, new_state = self._decode_deep(latents, state)
         if self.shortcut is not None:
             video = video + self.shortcut.decode(latents)
         return video[:, self.temporal_stride - 1 :] if state is None else video, new_state
+
+    def _encode_deep(self, video: Tensor, state: StreamState | None) -> tuple[Tensor, StreamState]:
+        if self.encoder is None:
+            return video.new_zeros(()), ()
+        batch = len(video)
+        frames = F.pixel_unshuffle(video.transpose(0, 1).flatten(0, 1), self.config.patch_size)
+        latents, new_state = run_blocks(self.encoder, frames, batch, state)
+        return latents.view(-1, batch, *latents.shape[1:]).permute(1, 2, 0, 3, 4), new_state
+
+    def _decode_deep(self, latents: Tensor, state: StreamState | None) -> tuple[Tensor, StreamState]:
+        if self.decoder is None:
+            return latents.new_zeros(()), ()
+        batch = len(latents)
+        frames, new_state = run_blocks(self.decoder, latents.permute(2, 0, 1, 3, 4).flatten(0, 1), batch, state)
+        video = F.pixel_shuffle(frames, self.config.patch_size)
+        return video.view(-1, batch, *video.shape[1:]).transpose(0, 1), new_state

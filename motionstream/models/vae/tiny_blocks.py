@@ -26,22 +26,29 @@ class SoftClamp(nn.Module):
         return torch.tanh(x / 3) * 3
 
 
+def rectifier(negative_slope: float) -> nn.Module:
+    """Returns a ReLU, leaky where the slope is not 0."""
+    return nn.LeakyReLU(negative_slope, inplace=True) if negative_slope else nn.ReLU(inplace=True)
+
+
 class MemBlock(nn.Module):
     """A residual block that sees each frame together with the frame before it: the only memory of the network."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, negative_slope: float = 0.0) -> None:
         super().__init__()
         self.conv = nn.Sequential(
             conv3x3(2 * channels, channels),
-            nn.ReLU(inplace=True),
+            rectifier(negative_slope),
             conv3x3(channels, channels),
-            nn.ReLU(inplace=True),
+            rectifier(negative_slope),
             conv3x3(channels, channels),
         )
+        self.act = rectifier(negative_slope)
 
     def forward(self, x: Tensor, past: Tensor) -> Tensor:
         """Returns new frames `tb c h w` from frames and the frames before them, both `tb c h w`."""
-        return F.relu(self.conv(torch.cat([x, past], 1)) + x)
+        y: Tensor = self.act(self.conv(torch.cat([x, past], 1)) + x)
+        return y
 
 
 class TPool(nn.Module):

@@ -22,6 +22,9 @@ class TinyVAEConfig:
         decoder_space_up: Which decoder stages double height and width.
         blocks_per_stage: Memory blocks in every stage (public checkpoints: 3).
         patch_shortcut: Whether a linear autoencoder of patches runs beside the stacks (ours; public layouts: no).
+        stacks: Whether there are convolution stacks; without them the patch shortcut is the whole autoencoder.
+        negative_slope: Of the rectifiers below zero. The public layouts have 0; a net trained from nothing in few
+            steps needs more, or whole stages fall silent under their mostly positive inputs.
         latents_mean: Mean of each latent channel, subtracted by `encode`; empty means 0.
         latents_std: Standard deviation of each latent channel, divided out by `encode`; empty means 1.
 
@@ -39,6 +42,8 @@ class TinyVAEConfig:
     decoder_space_up: StageFlags = (True, True, True)
     blocks_per_stage: int = 3
     patch_shortcut: bool = False
+    stacks: bool = True
+    negative_slope: float = 0.0
     latents_mean: tuple[float, ...] = ()
     latents_std: tuple[float, ...] = ()
 
@@ -59,6 +64,8 @@ class TinyVAEConfig:
                 f"encoder_space_down {self.encoder_space_down} and decoder_space_up {self.decoder_space_up} must "
                 "switch on equally many stages, or decoding would change the size of the picture"
             )
+        if not (self.stacks or self.patch_shortcut):
+            raise ValueError("an autoencoder needs stacks or patch_shortcut, got neither")
         if any(std <= 0 for std in self.latents_std):
             raise ValueError(f"latents_std must be positive in every channel, got {self.latents_std}")
 
@@ -103,6 +110,19 @@ class TinyVAEConfig:
             decoder_space_up=(True, False, True),
             blocks_per_stage=blocks_per_stage,
             patch_shortcut=True,
+            negative_slope=0.2,
+        )
+
+    @classmethod
+    def linear(cls, latent_channels: int = 24) -> "TinyVAEConfig":
+        """No stacks at all: principal components of 4 x 8 x 8 pixel blocks, stride 8 (the first embedded checkpoint)."""
+        return cls(
+            latent_channels=latent_channels,
+            patch_size=2,
+            encoder_space_down=(True, True, False),
+            decoder_space_up=(True, False, True),
+            patch_shortcut=True,
+            stacks=False,
         )
 
     def to_json(self) -> dict[str, Any]:
