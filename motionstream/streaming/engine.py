@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -113,7 +113,7 @@ class StreamEngine:
         num_frames: int | None = None,
         *,
         fit: Fit = "crop",
-    ) -> Iterator[VideoChunk]:
+    ) -> Generator[VideoChunk, None, None]:
         """Make a video that moves as a provider says; see `open_session` for the other arguments.
 
         The session opens at once, so that a bad picture is known at once. Closing the iterator, its end and any error
@@ -133,7 +133,7 @@ class StreamEngine:
 
     def stream_session(
         self, session: StreamSession, provider: TrajectoryProvider, num_frames: int | None = None
-    ) -> Iterator[VideoChunk]:
+    ) -> Generator[VideoChunk, None, None]:
         """Like `stream`, for a new session that the caller has opened."""
         try:
             with _blamed(provider, "start"):

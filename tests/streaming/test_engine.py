@@ -116,7 +116,7 @@ def test_closing_the_iterator_closes_the_provider(engine: StreamEngine) -> None:
     chunks = engine.stream(walker, PICTURE)
     next(chunks)
     assert walker.num_closed == 0
-    chunks.close()  # type: ignore[attr-defined]
+    chunks.close()
     assert walker.num_closed == 1
 
 
@@ -220,7 +220,7 @@ def test_a_model_without_a_track_head_streams_by_latent_copy_or_says_that_tracks
         bare = replace(loaded, transformer=WanTransformer(config).eval(), track_head=None)
         engine = StreamEngine(bare)
         still = engine.open_session(PICTURE).step(Tracks.empty(9)).frames
-        moved = next(engine.stream(Walker(), PICTURE)).frames  # type: ignore[call-overload]
+        moved = next(engine.stream(Walker(), PICTURE)).frames
         assert np.array_equal(still, moved) != steered
         assert ("tracks change nothing" in caplog.text) != steered
 
