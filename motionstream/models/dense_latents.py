@@ -34,6 +34,6 @@ def dense_latents(vae: VideoVAE, pictures: Float[Tensor, "b 3 h w"], density: in
         for y in range(density)
         for x in range(density)
     ]
-    coded = vae.encode(torch.cat(shifts))[:, :, 0].unflatten(0, (density, density, b))
+    coded = torch.unflatten(vae.encode(torch.cat(shifts))[:, :, 0], 0, (density, density, b))
     dense = coded.permute(2, 3, 4, 0, 5, 1).flatten(4, 5).flatten(2, 3)
     return dense[..., : density * height // stride + 1, : density * width // stride + 1]

@@ -192,7 +192,7 @@ def _image_condition(
     known = newest.new_zeros(slots * channels, num_latents, height, width)
     if config.copy_frames and len(memory.ids):
         copied = _copied(points, memory, newest)
-        packed = pack_frames(copied).unflatten(0, (FRAMES_PER_LATENT, channels + 1))
+        packed = torch.unflatten(pack_frames(copied), 0, (FRAMES_PER_LATENT, channels + 1))
         known = packed[-slots:, :channels].flatten(0, 1).contiguous()
         if slots == FRAMES_PER_LATENT:
             mask = packed[:, channels].contiguous()

@@ -1,4 +1,4 @@
-"""The track head: a motion map of point identities becomes extra channels of the transformer's input (paper, section 3.1)."""
+"""The track head: a motion map of point identities becomes channels of the transformer's input (paper, section 3.1)."""
 
 import json
 from collections.abc import Mapping
@@ -27,6 +27,7 @@ class TrackHeadConfig:
         out_channels: channels the transformer receives.
         copy_frames: latent features copied along the tracks (Wan-Move) into the image condition: 0 for none, 1 for
             the last video frame of each latent frame (fits published image-to-video weights), 4 for every one.
+        copy_density: how densely the picture that points are copied from is encoded, along each side of a cell.
     """
 
     id_channels: int = 64
@@ -52,7 +53,7 @@ class TrackHeadConfig:
         return self.id_channels + int(self.hidden_channel)
 
     def condition_channels(self, latent_channels: int) -> int:
-        """Channels of the image condition: Wan's 4 mask channels and one latent, or four where every frame is copied."""
+        """Channels of the image condition: Wan's 4 mask channels and a latent, four where every frame is copied."""
         return FRAMES_PER_LATENT + latent_channels * max(1, self.copy_frames)
 
     @classmethod

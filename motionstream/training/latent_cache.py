@@ -16,7 +16,7 @@ from motionstream.errors import InputError
 from motionstream.models.dense_latents import dense_latents
 from motionstream.models.vae.protocol import VideoVAE
 from motionstream.tracks import Tracks
-from motionstream.training.world import make_clip
+from motionstream.training.world import Clip, make_clip
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ def write_shard(
     vae: VideoVAE,
     embed: Callable[[str], Tensor],
     batch: int = 8,
+    *,
+    height: int = 128,
+    width: int = 128,
 ) -> None:
     """Makes, encodes and stores the clips of `seeds`; a shard that exists is left alone.
 
@@ -62,32 +65,42 @@ def write_shard(
         vae: encodes them, in bfloat16 arithmetic.
         embed: prompt -> embedding `1 s d`.
         batch: clips encoded at once.
+        height: pixels.
+        width: pixels.
     """
     if path.exists():
         return
-    clips, latents, anchors = [], [], []
+    parts, captions = [], []
     for start in range(0, len(seeds), batch):
-        some = [make_clip(seed, num_frames=num_frames) for seed in seeds[start : start + batch]]
-        video = torch.from_numpy(np.stack([clip.frames for clip in some])).permute(0, 1, 4, 2, 3).float() / 255
-        with torch.autocast("cpu", torch.bfloat16):
-            latents.append(vae.encode(video).to(torch.bfloat16))
-            pictures = video[:, list(anchor_frames)].flatten(0, 1)
-            dense = dense_latents(vae, pictures, copy_density).to(torch.bfloat16)
-            anchors.append(dense.unflatten(0, (len(some), -1)))
-        clips += [(clip.tracks, clip.layer, clip.caption) for clip in some]
-    tensors = {
-        "latents": torch.cat(latents),
-        "anchors": torch.cat(anchors),
-        "xy": torch.from_numpy(np.stack([tracks.xy for tracks, _, _ in clips])).half(),
-        "visible": torch.from_numpy(np.packbits(np.stack([tracks.visible for tracks, _, _ in clips]), axis=-1)),
-        "layer": torch.from_numpy(np.stack([layer for _, layer, _ in clips]).astype(np.uint8)),
-        "prompt_embeds": torch.cat([embed(caption) for _, _, caption in clips]).to(torch.bfloat16),
-    }
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        clips = [make_clip(seed, num_frames, height, width) for seed in seeds[start : start + batch]]
+        parts.append(_encoded(clips, anchor_frames, copy_density, vae, embed))
+        captions += [clip.caption for clip in clips]
+    tensors = {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
     fresh = path.with_suffix(".part")
-    captions = json.dumps([caption for _, _, caption in clips])
-    save_file(tensors, fresh, metadata={"captions": captions, "first_seed": str(seeds[0])})
+    save_file(tensors, fresh, metadata={"captions": json.dumps(captions), "first_seed": str(seeds[0])})
     os.replace(fresh, path)
+
+
+def _encoded(
+    clips: list[Clip],
+    anchor_frames: tuple[int, ...],
+    copy_density: int,
+    vae: VideoVAE,
+    embed: Callable[[str], Tensor],
+) -> dict[str, Tensor]:
+    video = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3).float() / 255
+    pictures = video[:, list(anchor_frames)].flatten(0, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        latents, dense = vae.encode(video), dense_latents(vae, pictures, copy_density)
+    visible = np.packbits(np.stack([clip.tracks.visible for clip in clips]), axis=-1)
+    return {
+        "latents": latents.to(torch.bfloat16),
+        "anchors": torch.unflatten(dense.to(torch.bfloat16), 0, (len(clips), -1)),
+        "xy": torch.from_numpy(np.stack([clip.tracks.xy for clip in clips])).half(),
+        "visible": torch.from_numpy(visible),
+        "layer": torch.from_numpy(np.stack([clip.layer for clip in clips]).astype(np.uint8)),
+        "prompt_embeds": torch.cat([embed(clip.caption) for clip in clips]).to(torch.bfloat16),
+    }
 
 
 class LatentCache:
@@ -101,13 +114,14 @@ class LatentCache:
                 self.tensors.append({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
                 self.captions.append(json.loads(file.metadata()["captions"]))
         if not self.tensors:
-            raise InputError(f"Wanted encoded clips in {folder}, found no .safetensors; run `motionstream train encode`.")
+            raise InputError(f"Wanted encoded clips in {folder}, found none; run `motionstream train encode`.")
         self.index = [(shard, i) for shard, names in enumerate(self.captions) for i in range(len(names))]
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __getitem__(self, position: int) -> LatentClip:
+        """Returns a clip, its numbers in float32."""
         shard, i = self.index[position]
         part = self.tensors[shard]
         xy = part["xy"][i].float().numpy()
@@ -124,8 +138,13 @@ class LatentCache:
         )
 
     def order(self, seed: int, start: int, batch: int) -> Iterator[list[int]]:
-        """Yields batches of positions for ever, shuffled anew each epoch; `start` batches are passed over."""
-        per_epoch = len(self) // batch
+        """Yields batches of positions for ever, shuffled anew each epoch; `start` batches are passed over.
+
+        Raises:
+            InputError: There are fewer clips than a batch holds.
+        """
+        if not (per_epoch := len(self) // batch):
+            raise InputError(f"Wanted at least {batch} encoded clips for a batch, got {len(self)}. Encode more.")
         epoch, skip = divmod(start, per_epoch)
         while True:
             shuffled = np.random.default_rng((seed, epoch)).permutation(len(self))

@@ -1,6 +1,5 @@
 """One training loop for every stage: warm-up, constant rate, cool-down, EMA, exact resume, a curve on disk."""
 
-import csv
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +10,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motionstream.training.curves import CURVE_FILE, append_row, cut_after
+
+STATE_FILE = "state.pt"
+
 Loss = Callable[[nn.Module, Any, torch.Generator], tuple[Tensor, dict[str, float]]]
+"""loss(model, batch, generator) -> the value to go down, and numbers to log. All chance comes from the generator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoopSettings:
-    """What every stage's loop shares. Rates follow warm-up, constant, linear cool-down, so a run can be extended."""
+    """What every stage's loop shares. Rates follow warm-up, constant, linear cool-down, so a run can be extended.
+
+    Attributes:
+        steps: Steps to end at.
+        learning_rate: The constant one.
+        warmup_steps: Over which it rises.
+        cooldown_share: Of all steps, over which it falls to zero.
+        weight_decay: AdamW's.
+        clip_norm: Largest norm of the gradient.
+        ema_decay: Of the averaged weights; less in the first steps.
+        autocast: Whether the forward pass computes in bfloat16.
+        log_every: Steps between two rows of the curve.
+        save_every: Steps between two saved states.
+    """
 
     steps: int
     learning_rate: float = 3e-4
@@ -34,6 +51,31 @@ class LoopSettings:
         warm = min(1.0, (step + 1) / self.warmup_steps)
         cooldown = max(1.0, self.steps * self.cooldown_share)
         return self.learning_rate * warm * min(1.0, max(self.steps - step, 0) / cooldown)
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What is told of a run while it trains; by default, lines are printed.
+
+    Attributes:
+        say: Takes a line whenever the curve gets a row.
+        stepped: Takes how many steps are done, after each of them.
+        preview: Takes the run every `preview_every` steps and at the end.
+        preview_every: Steps between two previews; 0 for none.
+    """
+
+    say: Callable[[str], None] = _print
+    stepped: Callable[[int], None] = lambda done: None
+    preview: Callable[["Run"], None] = lambda run: None
+    preview_every: int = 0
+
+
+PRINTING = Watch()
+"""Lines on stdout and nothing else."""
 
 
 class Run:
@@ -55,7 +97,7 @@ class Run:
     @property
     def state_file(self) -> Path:
         """The file this run resumes from."""
-        return self.folder / "state.pt"
+        return self.folder / STATE_FILE
 
     def resume(self) -> bool:
         """Loads the last saved state; returns False where there is none."""
@@ -64,9 +106,10 @@ class Run:
         state = torch.load(self.state_file, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.average = state["average"]
+        self.average = {name: part.to(self.average[name].device) for name, part in state["average"].items()}
         self.generator.set_state(state["generator"])
         self.step = state["step"]
+        cut_after(self.folder / CURVE_FILE, self.step)
         return True
 
     def save(self) -> None:
@@ -84,21 +127,27 @@ class Run:
         )
         os.replace(fresh, self.state_file)
 
-    def fit(self, batches: Iterator[Any], loss: Loss) -> None:
+    def fit(self, batches: Iterator[Any], loss: Loss, watch: Watch = PRINTING) -> None:
         """Trains from the current step to `settings.steps`. `batches` must begin at the current step."""
         self.model.train()
-        since, seconds = self.step, time.perf_counter()
-        totals: dict[str, float] = {}
+        meter = _Meter()
         while self.step < self.settings.steps:
-            for name, value in self._update(next(batches), loss).items():
-                totals[name] = totals.get(name, 0.0) + value
+            meter.add(self._update(next(batches), loss))
             self.step += 1
-            if self.step % self.settings.log_every == 0 or self.step == self.settings.steps:
-                done, now = self.step - since, time.perf_counter()
-                self._log({k: v / done for k, v in totals.items()}, (now - seconds) / done)
-                since, seconds, totals = self.step, now, {}
-            if self.step % self.settings.save_every == 0 or self.step == self.settings.steps:
+            watch.stepped(self.step)
+            if self._is_due(self.settings.log_every):
+                self._log(*meter.take(), watch.say)
+            if self._is_due(self.settings.save_every):
                 self.save()
+            if self._is_due(watch.preview_every):
+                watch.preview(self)
+
+    def averaged_state(self) -> dict[str, Tensor]:
+        """Returns the model's state with the averaged parameters in the place of the live ones."""
+        return {**self.model.state_dict(), **self.average}
+
+    def _is_due(self, every: int) -> bool:
+        return every > 0 and (self.step % every == 0 or self.step == self.settings.steps)
 
     def _update(self, batch: Any, loss: Loss) -> dict[str, float]:
         for group in self.optimizer.param_groups:
@@ -106,7 +155,7 @@ class Run:
         device = next(self.model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.settings.autocast):
             value, parts = loss(self.model, batch, self.generator)
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]  # torch's own
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -119,23 +168,33 @@ class Run:
         ours, theirs = list(self.average.values()), [p.detach() for _, p in self.model.named_parameters()]
         torch._foreach_lerp_(ours, theirs, 1.0 - decay)
 
-    def averaged_state(self) -> dict[str, Tensor]:
-        """Returns the model's state with the averaged parameters in the place of the live ones."""
-        return {**self.model.state_dict(), **self.average}
-
-    def _log(self, means: dict[str, float], seconds_per_step: float) -> None:
+    def _log(self, means: dict[str, float], seconds_per_step: float, say: Callable[[str], None]) -> None:
         row = {"step": self.step, "rate": self.settings.rate(self.step), "seconds_per_step": seconds_per_step, **means}
-        path = self.folder / "curve.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" for k, v in row.items()})
-        left = (self.settings.steps - self.step) * seconds_per_step
-        print(
-            f"step {self.step}/{self.settings.steps}  "
-            + "  ".join(f"{k} {v:.4f}" for k, v in means.items())
-            + f"  {seconds_per_step:.2f} s/step  {left / 60:.0f} min left",
-            flush=True,
-        )
+        append_row(self.folder / CURVE_FILE, row)
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+        left = (self.settings.steps - self.step) * seconds_per_step / 60
+        done = f"step {self.step}/{self.settings.steps}"
+        say(f"{done}  {numbers}  {seconds_per_step:.2f} s/step  {left:.0f} min left")
+
+
+class _Meter:
+    """Means of the logged numbers, and of the time, since they were last taken."""
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        self.totals: dict[str, float] = {}
+        self.count = 0
+        self.since = time.perf_counter()
+
+    def add(self, parts: dict[str, float]) -> None:
+        self.count += 1
+        for name, value in parts.items():
+            self.totals[name] = self.totals.get(name, 0.0) + value
+
+    def take(self) -> tuple[dict[str, float], float]:
+        means = {name: total / self.count for name, total in self.totals.items()}
+        seconds_per_step = (time.perf_counter() - self.since) / self.count
+        self._clear()
+        return means, seconds_per_step

@@ -8,9 +8,8 @@ student's own imperfect chunks do not surprise it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,21 +19,31 @@ from motionstream.config import StreamConfig
 from motionstream.models.track_condition import TrackMemory, condition_chunk
 from motionstream.models.track_head import TrackHead, TrackHeadConfig
 from motionstream.models.wan import WanConfig, WanTransformer, teacher_forcing_mask
+from motionstream.tracks import Tracks
 from motionstream.training.latent_cache import LatentCache, LatentClip
-from motionstream.training.loop import LoopSettings, Run
+from motionstream.training.loop import PRINTING, LoopSettings, Loss, Run, Watch
 from motionstream.training.track_sampling import TrackSampling
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudentSettings:
-    """The shape of a batch and where the times of the noise come from."""
+    """The shape of a batch and where the times of the noise come from.
+
+    Attributes:
+        batch: Clips of a batch.
+        shift: Timestep shift of the times that are not from the list.
+        listed_share: Of the times, drawn from the few-step list.
+        context_noise: Largest spread of the noise on the clean past.
+        text_dropout: Share of clips whose prompt is not told.
+        tracks: Which tracks are told.
+    """
 
     batch: int = 8
     shift: float = 6.0
     listed_share: float = 0.75
     context_noise: float = 0.15
     text_dropout: float = 0.1
-    tracks: TrackSampling = TrackSampling()
+    tracks: TrackSampling = field(default_factory=TrackSampling)
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,10 @@ class StudentBatch:
     motion: Tensor
     image: Tensor
     prompt_embeds: Tensor
+
+    def to(self, device: torch.device | str) -> "StudentBatch":
+        """Returns the batch on a device."""
+        return StudentBatch(*(part.to(device) for part in (self.latents, self.motion, self.image, self.prompt_embeds)))
 
 
 class Student(nn.Module):
@@ -58,7 +71,9 @@ class Student(nn.Module):
 
 def tiny_student(latent_channels: int = 16, text_dim: int = 64) -> Student:
     """Returns the embedded default's networks with fresh weights."""
-    head = TrackHeadConfig(identity="origin", hidden_channel=True, copy_frames=4, copy_density=4, width=128, out_channels=32)
+    head = TrackHeadConfig(
+        identity="origin", hidden_channel=True, copy_frames=4, copy_density=4, width=128, out_channels=32
+    )
     config = WanConfig(
         num_attention_heads=4,
         attention_head_dim=64,
@@ -75,7 +90,7 @@ def tiny_student(latent_channels: int = 16, text_dim: int = 64) -> Student:
 
 
 def condition_clip(
-    clip: LatentClip, tracks: Any, head: TrackHeadConfig, stream: StreamConfig
+    clip: LatentClip, tracks: Tracks, head: TrackHeadConfig, stream: StreamConfig
 ) -> tuple[Tensor, Tensor]:
     """Encodes a clip's tracks chunk by chunk, by the code that streams them.
 
@@ -133,49 +148,88 @@ def draw_times(
     return torch.where(torch.rand(shape, generator=generator) < settings.listed_share, picked, shifted)
 
 
-def student_loss(settings: StudentSettings, stream: StreamConfig) -> Any:
+def student_loss(settings: StudentSettings, stream: StreamConfig) -> Loss:
     """Returns the flow-matching loss of a batch, over every latent frame but the given first one."""
 
     def loss(model: nn.Module, batch: StudentBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(model, Student)
-        clean = batch.latents
-        b, _, f = clean.shape[:3]
-        num_chunks = f // stream.chunk_frames
-        num_past = f - stream.chunk_frames
-        times = draw_times((b, num_chunks), settings, stream, generator).repeat_interleave(stream.chunk_frames, 1)
-        noise = torch.randn(clean.shape, generator=generator)
+        clean, condition = batch.latents, torch.cat([batch.image, model.track_head(batch.motion)], dim=1)
+        num_chunks = clean.shape[2] // stream.chunk_frames
+        times = draw_times((len(clean), num_chunks), settings, stream, generator)
+        times = times.repeat_interleave(stream.chunk_frames, 1).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        past = _imperfect(clean[:, :, : -stream.chunk_frames], settings.context_noise, generator)
         mix = times[:, None, :, None, None]
         noisy = (1 - mix) * clean + mix * noise
-        jitter = torch.rand(b, 1, 1, 1, 1, generator=generator) * settings.context_noise
-        past = clean[:, :, :num_past] + jitter * torch.randn(clean[:, :, :num_past].shape, generator=generator)
-        condition = torch.cat([batch.image, model.track_head(batch.motion)], dim=1)
-        sequence = torch.cat(
-            [torch.cat([past, noisy], dim=2), torch.cat([condition[:, :, :num_past], condition], dim=2)], dim=1
-        )
-        positions = torch.cat([torch.arange(num_past), torch.arange(f)])
-        velocity = model.transformer(
-            sequence,
-            torch.cat([torch.zeros(b, num_past), times], dim=1) * 1000,
-            batch.prompt_embeds,
-            positions=positions,
-            attention_mask=teacher_forcing_mask(f, stream.chunk_frames, stream.sink_frames, stream.window_frames),
-        )[:, :, num_past:].float()
+        velocity = _velocity(model.transformer, past, noisy, condition, times, batch.prompt_embeds, stream)
         error = (velocity - (noise - clean)).square()[:, :, 1:]
-        by_chunk = (error.mean((1, 3, 4)) * times[:, 1:] ** 2).mean(0).detach()
-        return error.mean(), {"latent_error": float(by_chunk.mean())}
+        latent_error = error.detach().mean((1, 3, 4)) * times[:, 1:] ** 2
+        return error.mean(), {"latent_error": float(latent_error.mean(0).mean())}
 
     return loss
 
 
+def _imperfect(past: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Adds noise of a spread up to `most`, one draw a sample."""
+    spread = torch.rand(len(past), 1, 1, 1, 1, generator=generator) * most
+    return past + (spread * torch.randn(past.shape, generator=generator)).to(past.device)
+
+
+def _velocity(
+    transformer: WanTransformer,
+    past: Tensor,
+    noisy: Tensor,
+    condition: Tensor,
+    times: Tensor,
+    prompt_embeds: Tensor,
+    stream: StreamConfig,
+) -> Tensor:
+    """Predicts the velocity of all noisy chunks `b c f h w` at once, each with its clean past, in float32."""
+    num_past, f = past.shape[2], noisy.shape[2]
+    latents = torch.cat([past, noisy], dim=2)
+    conditions = torch.cat([condition[:, :, :num_past], condition], dim=2)
+    made: Tensor = transformer(
+        torch.cat([latents, conditions], dim=1),
+        torch.cat([times.new_zeros(len(times), num_past), times], dim=1) * 1000,
+        prompt_embeds,
+        positions=torch.cat([torch.arange(num_past), torch.arange(f)]),
+        attention_mask=teacher_forcing_mask(f, stream.chunk_frames, stream.sink_frames, stream.window_frames),
+    )
+    return made[:, :, num_past:].float()
+
+
 def train_student(
-    folder: Path, cache: LatentCache, student: Student, stream: StreamConfig, settings: StudentSettings,
-    loop: LoopSettings, seed: int = 0, *, compile_model: bool = False,
+    folder: Path,
+    cache: LatentCache,
+    student: Student,
+    stream: StreamConfig,
+    settings: StudentSettings,
+    loop: LoopSettings,
+    seed: int = 0,
+    *,
+    loss: Loss | None = None,
+    compile_model: bool = False,
+    watch: Watch = PRINTING,
 ) -> Run:
-    """Trains a student in `folder` on encoded clips, resuming what lies there."""
+    """Trains a student in `folder` on encoded clips, on the device it lies on, resuming what lies there.
+
+    Args:
+        folder: Of the run.
+        cache: The clips.
+        student: Its first weights; those of a run that is resumed take their place.
+        stream: Chunks, memory and timesteps.
+        settings: Of the batches.
+        loop: Of the steps.
+        seed: Decides the batches and the noise.
+        loss: Default `student_loss`.
+        compile_model: Whether to compile the transformer for the training's one shape.
+        watch: Told of the progress.
+    """
     run = Run(student, loop, folder, seed)
     run.resume()
     if compile_model:
         student.transformer.compile(dynamic=False)
-    head = student.track_head.config
-    run.fit(batches(cache, settings, head, stream, seed, run.step), student_loss(settings, stream))
+    made = batches(cache, settings, student.track_head.config, stream, seed, run.step)
+    device = student.transformer.proj_out.weight.device
+    run.fit((batch.to(device) for batch in made), loss or student_loss(settings, stream), watch)
     return run

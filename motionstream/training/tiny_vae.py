@@ -9,7 +9,6 @@ then wherever the track goes.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,22 +16,35 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from motionstream.models.vae.tiny_blocks import MemBlock
 from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
-from motionstream.training.loop import LoopSettings, Run
+from motionstream.models.vae.tiny_blocks import MemBlock
+from motionstream.training.loop import PRINTING, STATE_FILE, LoopSettings, Loss, Run, Watch
 from motionstream.training.world import make_clip
+
+DEEP_CONFIG = TinyVAEConfig.embedded(encoder_channels=48, decoder_channels=(128, 64, 48, 32))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TinyVAESettings:
-    """Weights of the loss and the shape of a batch."""
+    """Weights of the loss and the shape of a batch.
+
+    Attributes:
+        batch: Crops of a batch.
+        crops_per_clip: Of them from one clip.
+        crop: Pixels along one side of a crop.
+        num_frames: Video frames of a crop, 1 + 4k.
+        gradient_weight: Of the error of the pixels' differences, beside the error of the pixels.
+        latent_noise: Noise on the latents that are decoded, as a part of their standard deviation.
+        latent_weight: Of the latents' mean square, so that they stay small.
+        shift_share: Of the batches, in which latents and picture are shifted by a part of a cell.
+    """
 
     batch: int = 8
     crops_per_clip: int = 2
     crop: int = 64
     num_frames: int = 9
     gradient_weight: float = 0.5
-    latent_noise: float = 0.1  # of the latents' standard deviation
+    latent_noise: float = 0.1
     latent_weight: float = 1e-3
     shift_share: float = 0.4
 
@@ -75,6 +87,8 @@ def start_weights(vae: TinyVAE, video: Tensor) -> None:
     Without a working linear part the stacks first learn to say nothing, then brightness, then slowly colour.
     """
     assert vae.shortcut is not None
+    assert vae.encoder is not None
+    assert vae.decoder is not None
     blocks = vae.shortcut.fold(video).permute(0, 2, 3, 1).flatten(0, 2)
     vae.shortcut.start_at_components(blocks)
     for module in vae.modules():
@@ -84,9 +98,15 @@ def start_weights(vae: TinyVAE, video: Tensor) -> None:
                 nn.init.zeros_(module.bias)
     for module in (*vae.encoder, *vae.decoder):
         if isinstance(module, MemBlock):
-            module.conv[-1].weight.mul_(0.1)
-    for last in (vae.encoder[-1], vae.decoder[-1]):
-        last.weight.zero_()
+            _last_weight(module.conv).mul_(0.1)
+    for stack in (vae.encoder, vae.decoder):
+        _last_weight(stack).zero_()
+
+
+def _last_weight(stack: nn.Sequential) -> Tensor:
+    last = list(stack)[-1]
+    assert isinstance(last, nn.Conv2d)
+    return last.weight
 
 
 def shift(x: Tensor, cells: Tensor) -> Tensor:
@@ -97,8 +117,8 @@ def shift(x: Tensor, cells: Tensor) -> Tensor:
         cells: `b 2`, the movement (x, y) in fractions of the width and height.
     """
     b, t, c, h, w = x.shape
-    theta = torch.eye(2, 3).repeat(b, 1, 1)
-    theta[:, :, 2] = -2 * cells
+    theta = torch.eye(2, 3, device=x.device).repeat(b, 1, 1)
+    theta[:, :, 2] = -2 * cells.to(x.device)
     grid = F.affine_grid(theta, [b, 1, h, w], align_corners=False).repeat_interleave(t, 0)
     moved = F.grid_sample(x.flatten(0, 1).float(), grid, padding_mode="border", align_corners=False)
     return moved.view(b, t, c, h, w)
@@ -117,31 +137,35 @@ def reconstruction_loss(made: Tensor, wanted: Tensor, gradient_weight: float) ->
     return loss
 
 
-def tiny_vae_loss(settings: TinyVAESettings) -> Any:
+def tiny_vae_loss(settings: TinyVAESettings) -> Loss:
     """Returns the loss of a batch of uint8 frames `b t 3 h w`."""
 
     def loss(model: nn.Module, frames: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(model, TinyVAE)
-        video = frames.float() / 255
+        video = frames.to(model.latents_mean.device).float() / 255
         latents = model.encode_raw(video).float()
-        wanted = video
-        if torch.rand((), generator=generator) < settings.shift_share:
-            cells = (torch.rand(len(video), 2, generator=generator) - 0.5) / torch.tensor(latents.shape[:-3:-1])
-            latents_in, wanted = shift(latents.transpose(1, 2), cells).transpose(1, 2), shift(video, cells)
-        else:
-            latents_in = latents
-        noise = torch.randn(latents.shape, generator=generator) * settings.latent_noise * latents.std().detach()
-        made = model.decode_raw(latents_in + noise)
-        rebuilt = reconstruction_loss(made, wanted, settings.gradient_weight)
-        size = latents.square().mean()
-        with torch.no_grad():
-            error = (made.float().clamp(0, 1) - wanted).square().mean()
-        return rebuilt + settings.latent_weight * size, {
-            "psnr": float(-10 * torch.log10(error)),
-            "latent_std": float(latents.std().detach()),
-        }
+        spread = latents.std().detach()
+        moved, wanted = _maybe_shifted(latents, video, settings.shift_share, generator)
+        noise = torch.randn(latents.shape, generator=generator).to(latents.device) * settings.latent_noise * spread
+        made = model.decode_raw(moved + noise)
+        value = reconstruction_loss(made, wanted, settings.gradient_weight)
+        value = value + settings.latent_weight * latents.square().mean()
+        return value, {"psnr": _psnr(made, wanted), "latent_std": float(spread)}
 
     return loss
+
+
+def _maybe_shifted(latents: Tensor, video: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Shifts both by the same part of a cell, each sample its own way, in a share of the batches."""
+    if torch.rand((), generator=generator) >= share:
+        return latents, video
+    cells = (torch.rand(len(video), 2, generator=generator) - 0.5) / torch.tensor(latents.shape[:-3:-1])
+    return shift(latents.transpose(1, 2), cells).transpose(1, 2), shift(video, cells)
+
+
+@torch.no_grad()
+def _psnr(made: Tensor, wanted: Tensor) -> float:
+    return float(-10 * torch.log10((made.float().clamp(0, 1) - wanted).square().mean()))
 
 
 def batches(settings: TinyVAESettings, first_seed: int, steps: range) -> Iterator[Tensor]:
@@ -168,14 +192,22 @@ def measure_latents(vae: TinyVAE, seeds: range, num_frames: int) -> tuple[tuple[
     return tuple(values.mean(1).tolist()), float((values - values.mean(1, keepdim=True)).std())
 
 
-def train_tiny_vae(folder: Path, settings: TinyVAESettings, loop: LoopSettings, seed: int = 0) -> Run:
-    """Trains the embedded autoencoder in `folder`, resuming what lies there."""
+def train_tiny_vae(
+    folder: Path,
+    settings: TinyVAESettings,
+    loop: LoopSettings,
+    seed: int = 0,
+    *,
+    device: torch.device | str = "cpu",
+    watch: Watch = PRINTING,
+) -> Run:
+    """Trains the deep autoencoder in `folder`, resuming what lies there."""
     torch.manual_seed(seed)
-    vae = TinyVAE(TinyVAEConfig.embedded(encoder_channels=48, decoder_channels=(128, 64, 48, 32)))
-    start_weights(vae, start_video(settings, seed))
-    vae.to(memory_format=torch.channels_last)
-    run = Run(vae, loop, folder, seed)
+    vae = TinyVAE(DEEP_CONFIG)
+    if not (folder / STATE_FILE).exists():
+        start_weights(vae, start_video(settings, seed))
+    run = Run(vae.use_channels_last().to(device), loop, folder, seed)
     run.resume()
     first_seed = 10_000_000 * (seed + 1)
-    run.fit(batches(settings, first_seed, range(run.step, loop.steps)), tiny_vae_loss(settings))
+    run.fit(batches(settings, first_seed, range(run.step, loop.steps)), tiny_vae_loss(settings), watch)
     return run

@@ -23,18 +23,19 @@ class PatchShortcut(nn.Module):
 
     def fold(self, video: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "bf k h2 w2"]:
         """Returns each cell's pixels as channels; t must be a multiple of the temporal stride."""
-        frames = video.unflatten(1, (-1, self.temporal_stride)).flatten(2, 3).flatten(0, 1)
+        frames = torch.unflatten(video, 1, (-1, self.temporal_stride)).flatten(2, 3).flatten(0, 1)
         return F.pixel_unshuffle(frames, self.spatial_stride)
 
     def encode(self, video: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "b c f h2 w2"]:
         """Returns the linear part of the latents."""
         latents: Tensor = self.project(self.fold(video))
-        return latents.unflatten(0, (len(video), -1)).transpose(1, 2)
+        return torch.unflatten(latents, 0, (len(video), -1)).transpose(1, 2)
 
     def decode(self, latents: Float[Tensor, "b c f h2 w2"]) -> Float[Tensor, "b t 3 h w"]:
         """Returns the linear part of the pixels."""
         frames = F.pixel_shuffle(self.expand(latents.transpose(1, 2).flatten(0, 1)), self.spatial_stride)
-        return frames.unflatten(0, (len(latents), -1)).unflatten(2, (self.temporal_stride, 3)).flatten(1, 2)
+        blocks = torch.unflatten(frames, 0, (len(latents), -1))
+        return torch.unflatten(blocks, 2, (self.temporal_stride, 3)).flatten(1, 2)
 
     @torch.no_grad()
     def start_at_components(self, blocks: Float[Tensor, "n k"], equalise: float = 0.5) -> None:

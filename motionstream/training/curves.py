@@ -1,0 +1,115 @@
+"""Training curves: the rows of a run's `curve.csv`, kept straight over resumes, and drawn for a model card."""
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from motionstream.errors import InputError, OutputError
+
+CURVE_FILE = "curve.csv"
+_NOT_DRAWN = ("step", "seconds_per_step")
+
+Curve = dict[str, Float[np.ndarray, " k"]]
+"""The columns of a curve; one of them is `step`."""
+
+
+def append_row(path: Path, row: Mapping[str, float]) -> None:
+    """Adds a row, behind a header where the file is new."""
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(row))
+        if fresh:
+            writer.writeheader()
+        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+
+
+def cut_after(path: Path, step: int) -> None:
+    """Drops the rows of steps that a resumed run makes again, and a last row that was cut in the middle."""
+    if not path.exists():
+        return
+    with path.open(newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    at = header.index("step") if "step" in header else 0
+    kept = [row for row in rows if len(row) == len(header) and int(row[at]) <= step]
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *kept])
+    os.replace(fresh, path)
+
+
+def read_curve(path: Path) -> Curve:
+    """Reads a curve.
+
+    Raises:
+        InputError: The file is missing, or holds no rows with a `step`.
+    """
+    wanted = f"{path}: wanted a training curve, rows of numbers under a header with 'step'"
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        curve = {name: np.array([float(row[name]) for row in rows]) for name in (rows[0] if rows else {})}
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(f"{wanted}, could not read it: {error}. Give a run's folder that has one.") from error
+    if "step" not in curve:
+        raise InputError(f"{wanted}, got none. Train some steps first.")
+    return curve
+
+
+def smoothed(values: Float[np.ndarray, " k"], width: int) -> Float[np.ndarray, " k"]:
+    """Returns means over up to `width` neighbours, fewer towards the ends."""
+    ones = np.ones(width)
+    return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones(len(values)), ones, "same"))
+
+
+def draw_curves(curves: Mapping[str, Curve], picture: Path) -> Path:
+    """Draws one row a run and one panel a quantity: the logged values pale, their smooth course over them.
+
+    Args:
+        curves: Title -> curve, as `read_curve` gives it.
+        picture: PNG file to write.
+
+    Returns:
+        The picture's path.
+
+    Raises:
+        InputError: There is no curve, or matplotlib is not installed.
+        OutputError: The picture cannot be written.
+    """
+    names = {title: [name for name in curve if name not in _NOT_DRAWN] for title, curve in curves.items()}
+    if not curves:
+        raise InputError("Wanted at least one training curve to draw, got none. Name a run's folder.")
+    columns = max(map(len, names.values()))
+    figure = _new_figure(3.2 * columns, 2.6 * len(curves))
+    grid = figure.subplots(len(curves), columns, squeeze=False)
+    for line, (title, curve) in zip(grid, curves.items(), strict=True):
+        for panel in line[len(names[title]) :]:
+            panel.set_visible(False)
+        for panel, name in zip(line, names[title], strict=False):
+            _draw_panel(panel, curve["step"], curve[name], f"{title}: {name}")
+    try:
+        figure.savefig(picture, dpi=110)
+    except OSError as error:
+        raise OutputError(f"{picture} cannot be written: {error}. Choose another path.") from error
+    return picture
+
+
+def _new_figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.figure import Figure  # not pyplot: no window, no global state
+    except ImportError as error:
+        raise InputError("Drawing a curve needs matplotlib: pip install matplotlib.") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _draw_panel(panel: Any, steps: np.ndarray, values: np.ndarray, title: str) -> None:
+    panel.plot(steps, values, color="#9db8d6", linewidth=0.8)
+    panel.plot(steps, smoothed(values, max(1, len(values) // 25)), color="#1f4e8c", linewidth=1.6)
+    panel.set_title(title, fontsize=9)
+    panel.set_xlabel("step", fontsize=8)
+    panel.tick_params(labelsize=7)
+    panel.grid(alpha=0.3)
