@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from motionstream.models.vae.protocol import StreamState, check_latents, check_video, per_channel
 from motionstream.models.vae.patch_shortcut import PatchShortcut
+from motionstream.models.vae.protocol import StreamState, check_latents, check_video, per_channel
 from motionstream.models.vae.tiny_blocks import MemBlock, SoftClamp, TGrow, TPool, conv3x3, rectifier, run_blocks
 from motionstream.models.vae.tiny_config import TinyVAEConfig
 

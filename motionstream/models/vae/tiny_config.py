@@ -115,7 +115,7 @@ class TinyVAEConfig:
 
     @classmethod
     def linear(cls, latent_channels: int = 24) -> "TinyVAEConfig":
-        """No stacks at all: principal components of 4 x 8 x 8 pixel blocks, stride 8 (the first embedded checkpoint)."""
+        """No stacks at all: principal components of blocks of 4 x 8 x 8 pixels (the first embedded checkpoint)."""
         return cls(
             latent_channels=latent_channels,
             patch_size=2,
