@@ -17,7 +17,7 @@ def notes() -> Console:
     """The console for everything that is not the result."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False)
 
 
 def log_to_console() -> None:
@@ -27,8 +27,13 @@ def log_to_console() -> None:
     logger.setLevel(logging.INFO)
 
 
+def say(note: str) -> None:
+    """A line that is neither result nor error; never wrapped, so that a path in it can be copied."""
+    print(note, file=sys.stderr)
+
+
 def print_error(error: BaseException | str) -> None:
-    """One line, however many the message has; never wrapped, so that a path in it can be copied."""
+    """One line, however many the message has."""
     print("error:", " ".join(str(error).split()), file=sys.stderr)
 
 
@@ -36,4 +41,4 @@ class _Handler(logging.Handler):
     """Prints above a progress bar where there is one: rich takes over stderr while it shows one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print("note:", record.getMessage(), file=sys.stderr)
+        say(f"note: {record.getMessage()}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from motionstream.cli.console import INTERRUPTED, notes
+from motionstream.cli.console import INTERRUPTED, notes, say
 from motionstream.cli.settings import make_provider
 from motionstream.errors import InputError, OutputError
 
@@ -63,10 +63,8 @@ class Generate:
         _make_folder(self.out)
         engine, session = self._open()
         loaded = engine.checkpoint
-        notes().print(
-            f"model: {loaded.path}, {loaded.device}, {str(loaded.dtype).removeprefix('torch.')}", markup=False
-        )
-        notes().print(f"picture: {session.picture.description}", markup=False)
+        say(f"model: {loaded.path}, {loaded.device}, {str(loaded.dtype).removeprefix('torch.')}")
+        say(f"picture: {session.picture.description}")
         with self._sink(engine) as sink:
             stopped = _pour(engine, session, provider, self.num_frames, sink)
         print(sink.summary())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 from jaxtyping import UInt8
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from motionstream.cli.console import notes
+from motionstream.cli.console import notes, say
 from motionstream.config import StreamConfig
 from motionstream.errors import OutputError
 from motionstream.streaming.enlarge import enlarge
@@ -29,6 +32,26 @@ def viewing_scale(config: StreamConfig) -> int:
     return max(1, -(-_WATCHABLE_PX // min(config.height, config.width)))
 
 
+class _FramesProgress(Progress):
+    """A bar of video frames, and a line below it that says where the time of the last chunk went."""
+
+    def __init__(self, num_frames: int) -> None:
+        self._stages = ""
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("frames  {task.description}"), TimeRemainingColumn())
+        super().__init__(*columns, console=notes())
+        self._task = self.add_task("", total=num_frames)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """What rich draws anew."""
+        yield from super().get_renderables()
+        yield Text(self._stages, no_wrap=True, overflow="ellipsis")
+
+    def show(self, completed: int, fps: float, stages: str) -> None:
+        """Move on to so many video frames."""
+        self._stages = stages
+        self.update(self._task, completed=completed, description=f"{fps:.1f} fps")
+
+
 class VideoSink:
     """Writes chunks; a context manager that finishes the file whatever happens."""
 
@@ -37,23 +60,14 @@ class VideoSink:
         self._config, self._scale, self._overlay = config, scale, overlay
         self._before: Tracks | None = None
         self._num_made, self._times = 0, list[StageTimes]()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("frames  {task.fields[speed]}"),
-            TimeRemainingColumn(),
-            console=notes(),
-        )
-        self._task = self._progress.add_task("streaming", total=num_frames, speed="")
+        self._progress = _FramesProgress(num_frames)
 
     def write(self, chunk: VideoChunk) -> None:
         """Write one chunk and show how it goes."""
         self._writer.write(self._for_viewing(chunk))
         self._num_made += self._config.video_frames_in_chunk(chunk.index)
         self._times.append(chunk.timings)
-        speed = f"{self._fps:.1f} fps  {_stages_in_words([chunk.timings])}"
-        self._progress.update(self._task, completed=self._writer.num_frames, speed=speed)
+        self._progress.show(self._writer.num_frames, self._fps, _stages_in_words([chunk.timings]))
 
     def summary(self) -> str:
         """Where the video lies and how fast it was made."""
@@ -88,7 +102,7 @@ class VideoSink:
     ) -> None:
         self._progress.stop()
         if error is not None and not isinstance(error, OutputError) and self._writer.num_frames:
-            notes().print(f"kept: {self._writer.path}, {self._writer.num_frames} video frames", markup=False)
+            say(f"kept: {self._writer.path}, {self._writer.num_frames} video frames")
         self._writer.__exit__(kind, error, trace)
 
 
