@@ -62,7 +62,7 @@ def read_curve(path: Path) -> Curve:
 
 def smoothed(values: Float[np.ndarray, " k"], width: int) -> Float[np.ndarray, " k"]:
     """Returns means over up to `width` neighbours, fewer towards the ends."""
-    ones = np.ones(width)
+    ones = np.ones(min(width, len(values)))
     return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones(len(values)), ones, "same"))
 
 

@@ -181,6 +181,14 @@ def start_video(settings: TinyVAESettings, seed: int, num_batches: int = 24) -> 
     return video[:, 1:].float() / 255
 
 
+def averaged_vae(run: Run) -> TinyVAE:
+    """Returns a run's autoencoder with the averaged weights, on the CPU."""
+    assert isinstance(run.model, TinyVAE)
+    vae = TinyVAE(run.model.config)
+    vae.load_state_dict({name: tensor.cpu() for name, tensor in run.averaged_state().items()})
+    return vae.eval()
+
+
 @torch.no_grad()
 def measure_latents(vae: TinyVAE, seeds: range, num_frames: int) -> tuple[tuple[float, ...], float]:
     """Returns the latents' mean by channel and one common standard deviation, over procedural clips."""

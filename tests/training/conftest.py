@@ -15,6 +15,7 @@ from motionstream.training.latent_cache import LatentClip
 from motionstream.training.student import Student
 
 LATENT_CHANNELS = 4
+TEXT_DIM = 64
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def student() -> Student:
         attention_head_dim=16,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        text_dim=6,
+        text_dim=TEXT_DIM,
         freq_dim=32,
         ffn_dim=64,
         num_layers=2,
@@ -66,7 +67,7 @@ def clips() -> list[LatentClip]:
         tracks = Tracks(ids=np.arange(100), xy=xy, visible=np.ones((33, 100), bool))
         latents = torch.from_numpy(rng.normal(size=(LATENT_CHANNELS, 9, 4, 6))).float()
         anchors = torch.from_numpy(rng.normal(size=(3, LATENT_CHANNELS, 9, 13))).float()
-        prompt = torch.from_numpy(rng.normal(size=(5, 6))).float()
+        prompt = torch.from_numpy(rng.normal(size=(5, TEXT_DIM))).float()
         made.append(
             LatentClip(
                 latents=latents,

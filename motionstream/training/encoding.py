@@ -1,0 +1,91 @@
+"""Stage `encode`: shards of encoded clips, made by several processes."""
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from motionstream.config import StreamConfig
+from motionstream.models.text_encoder import TextEncoder
+from motionstream.training.export import TEXT_SEED
+from motionstream.training.frozen_vae import load_frozen
+from motionstream.training.latent_cache import write_shard
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingSettings:
+    """What is encoded.
+
+    Attributes:
+        num_shards: Files to end up with.
+        shard_clips: Clips in each.
+        first_seed: Of the first clip; far from the seeds that other stages and the evaluation use.
+        num_frames: Video frames of a clip, a whole number of chunks.
+        copy_density: How densely the pictures that points are copied from are encoded.
+    """
+
+    num_shards: int = 16
+    shard_clips: int = 256
+    first_seed: int = 100_000_000
+    num_frames: int = 33
+    copy_density: int = 4
+
+
+def anchor_frames(stream: StreamConfig, num_frames: int) -> tuple[int, ...]:
+    """Returns the newest video frame before each chunk of a clip, and frame 0 for the first chunk."""
+    starts = (stream.first_video_frame(chunk) for chunk in range(stream.num_chunks(num_frames)))
+    return tuple(max(0, start - 1) for start in starts)
+
+
+def shard_file(folder: Path, shard: int) -> Path:
+    """Returns a shard's file."""
+    return folder / f"{shard:05d}.safetensors"
+
+
+def missing_shards(folder: Path, settings: EncodingSettings) -> list[int]:
+    """Returns the numbers of the shards that are still to make."""
+    return [shard for shard in range(settings.num_shards) if not shard_file(folder, shard).exists()]
+
+
+def encode_shard(vae_folder: Path, folder: Path, shard: int, stream: StreamConfig, settings: EncodingSettings) -> int:
+    """Makes one shard on one core and returns its number; one that exists is left alone."""
+    torch.set_num_threads(1)
+    first = settings.first_seed + shard * settings.shard_clips
+    write_shard(
+        shard_file(folder, shard),
+        range(first, first + settings.shard_clips),
+        anchor_frames(stream, settings.num_frames),
+        settings.copy_density,
+        settings.num_frames,
+        load_frozen(vae_folder),
+        TextEncoder.create_tiny(TEXT_SEED).encode,
+        height=stream.height,
+        width=stream.width,
+    )
+    return shard
+
+
+def encode_shards(
+    vae_folder: Path, folder: Path, stream: StreamConfig, settings: EncodingSettings, workers: int
+) -> Iterator[int]:
+    """Makes the shards that are missing and yields the number of each that is done.
+
+    Raises:
+        InputError: There is no trained autoencoder.
+    """
+    load_frozen(vae_folder)  # says what is wrong before any process starts
+    folder.mkdir(parents=True, exist_ok=True)
+    context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        tasks = [
+            pool.submit(encode_shard, vae_folder, folder, shard, stream, settings)
+            for shard in missing_shards(folder, settings)
+        ]
+        try:
+            yield from (task.result() for task in as_completed(tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
