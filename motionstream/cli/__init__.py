@@ -14,6 +14,7 @@ from motionstream.cli.bench import Bench
 from motionstream.cli.console import INTERRUPTED, log_to_console, print_error
 from motionstream.cli.generate import Generate
 from motionstream.cli.providers import Providers
+from motionstream.cli.train import Train
 from motionstream.errors import MotionStreamError
 
 
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "generate": Generate,
     "bench": Bench,
     "providers": Providers,
+    "train": Train,
 }
 """To add a command, add a line."""
 
