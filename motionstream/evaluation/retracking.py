@@ -7,6 +7,8 @@ matches, so that small errors do not add up over the clip.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +44,7 @@ class TrackerConfig:
     anchor_px: float = 2.0
     anchor_difference: float = 15.0
     lost_difference: float = 25.0
-    min_gradient: float = 1.5
+    min_gradient: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,6 +76,13 @@ def retrack(
     config = config or TrackerConfig()
     start = np.asarray(points_px, dtype=np.float32)
     _check(frames, start)
+    with _one_thread():
+        return _retrack(frames, start, config)
+
+
+def _retrack(
+    frames: UInt8[np.ndarray, "t h w 3"], start: Float32[np.ndarray, "n 2"], config: TrackerConfig
+) -> Retracked:
     positions = np.repeat(start[None], len(frames), axis=0)
     valid = np.zeros((len(frames), len(start)), bool)
     if len(start) == 0:
@@ -99,6 +108,19 @@ def trackable(
     return np.asarray(retrack(image[None], points_px, config).valid[0])
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV on one thread: on frames as small as ours several spend their time waiting for each other."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
 def _check(frames: Any, points: Float32[np.ndarray, "n 2"]) -> None:
     shape = list(np.shape(frames))
     if getattr(frames, "dtype", None) != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
@@ -111,7 +133,7 @@ def _inside(points: Float32[np.ndarray, "n 2"], size: Float32[np.ndarray, " 2"])
     return np.asarray(((points >= 0) & (points < size)).all(axis=-1))
 
 
-def _enlarged_grey(frame: UInt8[np.ndarray, "h w 3"], factor: int) -> UInt8[np.ndarray, "h w"]:
+def _enlarged_grey(frame: UInt8[np.ndarray, "h w 3"], factor: int) -> UInt8[np.ndarray, "h2 w2"]:
     import cv2
 
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)

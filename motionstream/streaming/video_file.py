@@ -11,7 +11,7 @@ import math
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -118,7 +118,7 @@ class VideoWriter:
         if self._sink.failure is not None and not reported:
             raise self._failed(self._sink.failure)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> VideoWriter:
         return self
 
     def __exit__(
