@@ -12,6 +12,7 @@ from typing import Protocol
 
 from motionstream.cli.bench import Bench
 from motionstream.cli.console import INTERRUPTED, log_to_console, print_error
+from motionstream.cli.evaluate import Evaluate
 from motionstream.cli.generate import Generate
 from motionstream.cli.providers import Providers
 from motionstream.cli.train import Train
@@ -29,6 +30,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Callable[..., Command]] = {
     "generate": Generate,
     "bench": Bench,
+    "evaluate": Evaluate,
     "providers": Providers,
     "train": Train,
 }
