@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from motionstream.cli.watching import watched
 from motionstream.errors import InputError
@@ -53,17 +53,11 @@ class Steps:
         set_threads(self.threads)
         return choose_device(self.device)
 
-    def loop(self, *, ema_decay: float, weight_decay: float = 0.0) -> LoopSettings:
-        """The loop's settings."""
+    def loop(self, **more: Any) -> LoopSettings:
+        """The loop's settings from the flags, and those that a stage fixes."""
         from motionstream.training.loop import LoopSettings
 
-        return LoopSettings(
-            steps=self.steps,
-            learning_rate=self.learning_rate,
-            ema_decay=ema_decay,
-            weight_decay=weight_decay,
-            save_every=self.save_every,
-        )
+        return LoopSettings(steps=self.steps, learning_rate=self.learning_rate, save_every=self.save_every, **more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +120,9 @@ class _StudentSteps(Steps):
     """Compile the network first: minutes at the start, then faster."""
     batch: int = 4
 
-    def _train(self, folder: Path, begin: Callable[[int], Student], loss: Loss | None, weight_decay: float) -> int:
+    def _train(
+        self, folder: Path, begin: Callable[[int], Student], loop: LoopSettings, loss: Loss | None = None
+    ) -> int:
         """Trains from the student that `begin` makes for the autoencoder's channels."""
         from motionstream.training.export import EMBEDDED_STREAM
         from motionstream.training.frozen_vae import load_frozen
@@ -142,7 +138,7 @@ class _StudentSteps(Steps):
                 student,
                 EMBEDDED_STREAM,
                 StudentSettings(batch=self.batch),
-                self.loop(ema_decay=0.995, weight_decay=weight_decay),
+                loop,
                 self.seed,
                 loss=loss,
                 compile_model=self.compile,
@@ -158,7 +154,7 @@ class TrainStudent(_StudentSteps):
 
     folder: Path = STUDENT
     """Folder of the run."""
-    steps: int = 3000
+    steps: int = 1800
     learning_rate: float = 6e-4
 
     def run(self) -> int:
@@ -172,7 +168,7 @@ class TrainStudent(_StudentSteps):
             torch.manual_seed(self.seed)
             return tiny_student(latent_channels)
 
-        return self._train(self.folder, begin, None, weight_decay=0.01)
+        return self._train(self.folder, begin, self.loop(ema_decay=0.995, weight_decay=0.01))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +179,9 @@ class TrainRollout(_StudentSteps):
     """Folder of the run."""
     student: Path = STUDENT
     """Folder of the student's run, whose averaged weights it starts from."""
-    steps: int = 500
-    learning_rate: float = 1e-4
+    steps: int = 400
+    learning_rate: float = 1.5e-4
+    seed: int = 77
 
     def run(self) -> int:
         """Train it."""
@@ -194,7 +191,9 @@ class TrainRollout(_StudentSteps):
         def begin(latent_channels: int) -> Student:
             return averaged_student(self.student, latent_channels)
 
-        return self._train(self.folder, begin, rollout_loss(EMBEDDED_STREAM), weight_decay=0.0)
+        # A short run from good weights: it averages over fewer steps and cools down for half of them.
+        loop = self.loop(ema_decay=0.98, weight_decay=0.01, warmup_steps=20, cooldown_share=0.5, log_every=10)
+        return self._train(self.folder, begin, loop, rollout_loss(EMBEDDED_STREAM))
 
 
 def set_threads(threads: int | None) -> None:
