@@ -64,6 +64,7 @@ class _Points:
     cell: Int[Tensor, "t n"]
     offset: Float[Tensor, "t n 2"]
     visible: Bool[Tensor, "t n"]
+    hidden: Bool[Tensor, "t n"]
     last_cell: Int[Tensor, "t n"]
 
 
@@ -92,8 +93,8 @@ def condition_chunk(
     """
     height, width = newest.shape[-2:]
     ids, xy, visible = (torch.tensor(part, device=newest.device) for part in (tracks.ids, tracks.xy, tracks.visible))
-    memory, rows = _remember(ids, xy, visible, memory, newest if anchor is None else anchor)
-    points, memory = _place(xy[:, rows], visible[:, rows], memory, height, width)
+    memory, rows, known = _remember(ids, xy, visible, memory, newest if anchor is None else anchor)
+    points, memory = _place(xy[:, rows], visible[:, rows], known, memory, height, width)
     motion = pack_frames(_motion_map(points, memory, config, height, width))
     image = _image_condition(points, memory, newest, config, first=first, num_latents=motion.shape[1])
     return TrackCondition(motion, image), memory
@@ -101,10 +102,11 @@ def condition_chunk(
 
 def _remember(
     ids: Tensor, xy: Tensor, visible: Tensor, memory: TrackMemory, anchor: Tensor
-) -> tuple[TrackMemory, Int[Tensor, "n"]]:
-    """Returns the memory with the chunk's births and without the absent, and the tracks' rows in its order."""
+) -> tuple[TrackMemory, Int[Tensor, "n"], Bool[Tensor, "n"]]:
+    """Returns the memory with the chunk's births and without the absent, the tracks' rows in its order, and which of
+    them were seen in a chunk before."""
     if ids.numel() == 0:
-        return TrackMemory.empty(anchor.device), ids
+        return TrackMemory.empty(anchor.device), ids, ids.bool()
     place = torch.searchsorted(memory.ids, ids).clamp(max=max(len(memory.ids) - 1, 0))
     known = memory.ids[place] == ids if len(memory.ids) else torch.zeros_like(ids, dtype=torch.bool)
     first_seen = visible.int().argmax(0)
@@ -121,10 +123,12 @@ def _remember(
     memory = TrackMemory(
         ids=ids[rows], origins=origins[rows], last_seen=last_seen[rows], anchor_of=anchor_of, anchors=kept
     )
-    return memory, rows
+    return memory, rows, known[rows]
 
 
-def _place(xy: Tensor, visible: Tensor, memory: TrackMemory, height: int, width: int) -> tuple[_Points, TrackMemory]:
+def _place(
+    xy: Tensor, visible: Tensor, known: Tensor, memory: TrackMemory, height: int, width: int
+) -> tuple[_Points, TrackMemory]:
     """Finds each point's cell in every frame, the cell it was last seen in, and its way from its origin in cells."""
     size = torch.tensor([width, height], device=xy.device, dtype=xy.dtype)
     frames = torch.arange(len(xy), device=xy.device)[:, None]
@@ -135,7 +139,8 @@ def _place(xy: Tensor, visible: Tensor, memory: TrackMemory, height: int, width:
         grid = (at * size).floor().long()
         return grid[..., 1].clamp(0, height - 1) * width + grid[..., 0].clamp(0, width - 1)
 
-    points = _Points(cells(xy), (xy - memory.origins) * size, visible, cells(seen))
+    hidden = ~visible & (known | (latest >= 0))  # a point is not hidden before it is first seen
+    points = _Points(cells(xy), (xy - memory.origins) * size, visible, hidden, cells(seen))
     return points, replace(memory, last_seen=seen[-1] if len(seen) else memory.last_seen)
 
 
@@ -159,7 +164,7 @@ def _motion_map(
     maps = _scatter(codes, points.cell, points.visible, height, width)
     if not config.hidden_channel:
         return maps
-    hidden = _scatter(codes[..., :1] * 0 + 1, points.last_cell, ~points.visible, height, width)
+    hidden = _scatter(codes[..., :1] * 0 + 1, points.last_cell, points.hidden, height, width)
     return torch.cat([maps, hidden], dim=1)
 
 

@@ -144,9 +144,7 @@ class SlowWalk:
 @pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
 @pytest.mark.parametrize("seed", range(4))
 def test_motion_maps_equal_a_slow_walk_over_the_whole_history(config: TrackHeadConfig, seed: int) -> None:
-    # Identity alone may begin in the middle of a chunk: the frames of a chunk before a birth are not what is tested.
-    births = tuple(range(33)) if config is PAPER else (0, 9, 21)
-    told, newest = wandering(30, seed, births), latents(3, seed)
+    told, newest = wandering(30, seed, births=tuple(range(33))), latents(3, seed)
     made, _ = stream(told, newest, config)
     wanted = torch.from_numpy(SlowWalk(told, newest, CHUNKS).maps(config))
     torch.testing.assert_close(by_frame(made.motion).double(), wanted, atol=1e-4, rtol=0)
@@ -166,7 +164,7 @@ def test_copied_latents_equal_a_slow_bilinear_walk_in_float64(seed: int) -> None
 @pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
 @pytest.mark.parametrize("chunks", [(9, 12, 12), (1, 4, 28), (21, 12)])
 def test_chunk_by_chunk_equals_the_whole_clip(config: TrackHeadConfig, chunks: tuple[int, ...]) -> None:
-    for births in ((0,), tuple(range(33))) if config is PAPER else ((0,),):
+    for births in ((0,), tuple(range(33))):
         told, newest = wandering(40, 5, births), latents(1).expand(len(chunks), -1, -1, -1)
         made, memory = stream(told, newest, config, chunks)
         whole, whole_memory = stream(told, newest[:1], config, (33,))
