@@ -1,4 +1,4 @@
-"""Captions: the scene and its motion in short plain English, at most 96 bytes."""
+"""Captions: the scene and its motion in short plain English, at most 95 bytes (96 with the end mark)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from motionstream.training.world.layer import Layer
 from motionstream.training.world.scene import Scene
 
-MAX_BYTES = 96
+MAX_BYTES = 95
 _MOVED_PX_OF_WIDTH = 0.02
 
 

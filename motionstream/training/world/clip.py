@@ -28,7 +28,7 @@ class Clip:
         tracks: GRID x GRID points of frame 0 (one at a random place in each cell, row by row, ids 0..n-1), each on the
             layer that is topmost there, followed exactly; visible where inside the frame and less than half covered.
         layer: Which layer each point is on, int64 [n]; 0 is the backdrop, larger is nearer.
-        caption: Plain English, at most 96 bytes.
+        caption: Plain English, at most 95 bytes.
         camera_moves: Whether the camera does.
         scene: Layers and camera the clip was made from.
     """
