@@ -31,7 +31,8 @@ def small_vae() -> TinyVAE:
             nn.init.kaiming_normal_(module.weight)
     last = vae.decoder.get_submodule(str(len(vae.decoder) - 1))
     assert isinstance(last, nn.Conv2d)
-    assert vae.shortcut is not None and vae.shortcut.expand.bias is not None
+    assert vae.shortcut is not None
+    assert vae.shortcut.expand.bias is not None
     last.weight.data *= 0.02  # most pixels within [0, 1], so that the clamp hides nothing
     last.bias.data.fill_(0.5)
     vae.shortcut.expand.weight.data *= 0.02
