@@ -6,36 +6,31 @@ goes into the cache is detached. The target is the true clip (tracks and picture
 a plain regression of the clean latents; matching distributions instead is the distillation stage's task.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from motionstream.config import StreamConfig
 from motionstream.models.kv_cache import KVCache
 from motionstream.streaming.sampler import DenoisingSteps, denoise_chunk, write_chunk
+from motionstream.training.loop import Loss
 from motionstream.training.student import Student, StudentBatch
 
 
 def new_cache(student: Student, batch: StudentBatch, stream: StreamConfig) -> KVCache:
     """Returns an empty cache that fits a batch, in bfloat16 under autocast as the keys are made."""
-    config = student.transformer.config
     height, width = batch.latents.shape[-2:]
-    return KVCache(
-        num_layers=config.num_layers,
-        batch=len(batch.latents),
-        heads=config.num_attention_heads,
-        head_dim=config.attention_head_dim,
-        tokens_per_frame=height * width // (config.patch_size[1] * config.patch_size[2]),
+    return student.transformer.new_cache(
+        height,
+        width,
         sink_frames=stream.sink_frames,
         window_frames=stream.window_frames,
         chunk_frames=stream.chunk_frames,
-        dtype=torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32,
-        device=batch.latents.device,
+        batch=len(batch.latents),
+        dtype=torch.bfloat16 if torch.is_autocast_enabled(batch.latents.device.type) else None,
     )
 
 
-def rollout_loss(stream: StreamConfig) -> Any:
+def rollout_loss(stream: StreamConfig) -> Loss:
     """Returns the loss of a batch: squared error of the clean latents at each chunk's exit step."""
 
     def loss(model: nn.Module, batch: StudentBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:

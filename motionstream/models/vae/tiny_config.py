@@ -97,7 +97,9 @@ class TinyVAEConfig:
         decoder_channels: tuple[int, ...] = (96, 64, 48, 32),
         blocks_per_stage: int = 3,
     ) -> "TinyVAEConfig":
-        """The layout of the embedded checkpoint: 16 channels, stride 8, small enough to decode live on two CPU cores.
+        """A layout with stacks for the embedded size: 16 channels, stride 8, decoded live on two CPU cores.
+
+        The first embedded checkpoint is `linear` instead.
 
         Space doubles in decoder stages 0 and 2 only, so that no memory block runs at more than a quarter of the
         picture's height and width.

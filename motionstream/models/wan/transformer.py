@@ -154,9 +154,17 @@ class WanTransformer(nn.Module):
         return self._unpatchify(self.proj_out(x), grid)
 
     def new_cache(
-        self, height: int, width: int, *, sink_frames: int, window_frames: int, chunk_frames: int, batch: int = 1
+        self,
+        height: int,
+        width: int,
+        *,
+        sink_frames: int,
+        window_frames: int,
+        chunk_frames: int,
+        batch: int = 1,
+        dtype: torch.dtype | None = None,
     ) -> KVCache:
-        """An empty cache for latents of `height x width`, in the type and on the device of the weights."""
+        """An empty cache for latents of `height x width`, on the device and, by default, in the type of the weights."""
         _, p_h, p_w = self.config.patch_size
         weight = self.proj_out.weight
         return KVCache(
@@ -168,7 +176,7 @@ class WanTransformer(nn.Module):
             sink_frames=sink_frames,
             window_frames=window_frames,
             chunk_frames=chunk_frames,
-            dtype=weight.dtype,
+            dtype=dtype or weight.dtype,
             device=weight.device,
         )
 
