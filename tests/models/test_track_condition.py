@@ -1,28 +1,63 @@
 """Tracks to conditioning: every number against a slow float64 walk over points, and the rules one by one."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from motionstream.models.track_condition import TrackCondition, TrackMemory, condition_chunk
+from motionstream.models.moved_picture import MovedPicture, move_picture
+from motionstream.models.track_condition import Newest, TrackCondition, condition_chunk
 from motionstream.models.track_head import FRAMES_PER_LATENT, TrackHeadConfig
 from motionstream.models.track_identity import origin_code, random_code
+from motionstream.models.track_memory import TrackMemory, follow_points
+from motionstream.models.vae.protocol import StreamState
+from motionstream.models.vae.tiny import TinyVAE
+from motionstream.models.vae.tiny_config import TinyVAEConfig
 from motionstream.tracks import Tracks
 
-CHANNELS, HEIGHT, WIDTH = 3, 4, 6
+CHANNELS, HEIGHT, WIDTH, STRIDE = 3, 4, 6, 8
 CHUNKS = (9, 12, 12)
-OURS = TrackHeadConfig(id_channels=8, identity="origin", hidden_channel=True, copy_frames=4)
+OURS = TrackHeadConfig(id_channels=8, identity="origin", hidden_channel=True, copy="picture")
 PAPER = TrackHeadConfig(id_channels=8, identity="random")
-WAN_MOVE = TrackHeadConfig(id_channels=4, copy_frames=1)
+WAN_MOVE = TrackHeadConfig(id_channels=4, copy="latents")
+EVERY = pytest.mark.parametrize("config", [PAPER, OURS, WAN_MOVE], ids=["paper", "ours", "wan_move"])
+
+
+class Encoder:
+    """A real autoencoder with random weights, which writes down what it is asked and what it answers."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        widths = {"encoder_channels": 8, "decoder_channels": (8, 8, 8, 8), "blocks_per_stage": 1}
+        self.vae = TinyVAE(TinyVAEConfig(latent_channels=CHANNELS, **widths))  # type: ignore[arg-type]
+        for module in self.vae.modules():  # weights that are large enough for its memory to show
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+        self.asked: list[tuple[Tensor, StreamState | None]] = []
+        self.answered: list[tuple[Tensor, StreamState]] = []
+
+    @torch.no_grad()
+    def __call__(self, video: Tensor, state: StreamState | None) -> tuple[Tensor, StreamState]:
+        answer = self.vae.encode_chunk(video, state)
+        self.asked.append((video, state))
+        self.answered.append(answer)
+        return answer
 
 
 def latents(num_frames: int, seed: int = 0) -> Tensor:
     """Latent frames `f c h w`."""
     return torch.randn(num_frames, CHANNELS, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(seed))
+
+
+def newest_of(chunks: int, seed: int = 0) -> list[Newest]:
+    """The newest picture before each chunk."""
+    size = (chunks, 3, HEIGHT * STRIDE, WIDTH * STRIDE)
+    frames = torch.rand(size, generator=torch.Generator().manual_seed(seed))
+    return [Newest(*pair) for pair in zip(frames, latents(chunks, seed), strict=True)]
 
 
 def moving(start: tuple[float, float], step: tuple[float, float], num_frames: int = 9) -> np.ndarray:
@@ -54,22 +89,38 @@ def wandering(num_points: int, seed: int, births: tuple[int, ...] = (0, 9, 21), 
 
 
 def stream(
-    told: Tracks, newest: Tensor, config: TrackHeadConfig, chunks: tuple[int, ...] = CHUNKS
+    told: Tracks,
+    newest: list[Newest],
+    config: TrackHeadConfig,
+    chunks: tuple[int, ...] = CHUNKS,
+    encode: Encoder | None = None,
 ) -> tuple[TrackCondition, TrackMemory]:
-    """Conditions chunk by chunk; `newest` is the latent frame before each chunk."""
-    memory, parts, start = TrackMemory.empty(), [], 0
+    """Conditions chunk by chunk; `newest` is what was there before each chunk."""
+    memory, parts, start, encode = TrackMemory.empty(), [], 0, encode or Encoder()
     for index, length in enumerate(chunks):
         part = told.slice(start, start + length)
-        condition, memory = condition_chunk(part, memory, newest[index], config, first=index == 0)
+        condition, memory = condition_chunk(part, memory, newest[index], config, encode, first=index == 0)
         parts.append(condition)
         start += length
     motion, image = (torch.cat([getattr(part, name) for part in parts], dim=1) for name in ("motion", "image"))
     return TrackCondition(motion, image), memory
 
 
-def one_chunk(told: Tracks, config: TrackHeadConfig, newest: Tensor | None = None) -> TrackCondition:
-    newest = latents(1)[0] if newest is None else newest
-    return condition_chunk(told, TrackMemory.empty(), newest, config, first=True)[0]
+def one_chunk(told: Tracks, config: TrackHeadConfig, latent: Tensor | None = None) -> TrackCondition:
+    given = newest_of(1)[0]
+    given = given if latent is None else replace(given, latent=latent)
+    return condition_chunk(told, TrackMemory.empty(), given, config, Encoder(), first=True)[0]
+
+
+def move_stream(told: Tracks, newest: list[Newest]) -> list[MovedPicture]:
+    """What the encoder is to see, chunk by chunk."""
+    memory, made, start = TrackMemory.empty(), [], 0
+    for index, length in enumerate(CHUNKS):
+        frame = newest[index].frame
+        points, memory = follow_points(told.slice(start, start + length), memory, frame, first=index == 0)
+        made.append(move_picture(points, frame, HEIGHT, WIDTH, OURS.reach))
+        start += length
+    return made
 
 
 def by_frame(packed: Tensor) -> Tensor:
@@ -78,28 +129,24 @@ def by_frame(packed: Tensor) -> Tensor:
     return frames[3:]
 
 
-def parts_of(image: Tensor, slots: int = 4) -> tuple[Tensor, Tensor]:
-    """The mask `4 f h w` and the known latents `slots c f h w`."""
-    return image[:FRAMES_PER_LATENT], image[FRAMES_PER_LATENT:].unflatten(0, (slots, CHANNELS))
+def parts_of(image: Tensor) -> tuple[Tensor, Tensor]:
+    """The mask `4 f h w` and the known latents `c f h w`."""
+    return image[:FRAMES_PER_LATENT], image[FRAMES_PER_LATENT:]
 
 
 def read_bilinear(anchor: np.ndarray, x: float, y: float) -> np.ndarray:
     """Value of `c h w` at continuous cell position (x, y), cell i centred at i + 0.5, borders repeated, in float64."""
-    x, y = min(max(x - 0.5, 0), WIDTH - 1), min(max(y - 0.5, 0), HEIGHT - 1)
-    left, top = int(x), int(y)
-    right, below = min(left + 1, WIDTH - 1), min(top + 1, HEIGHT - 1)
-    a, b = x - left, y - top
-    upper = (1 - a) * anchor[:, top, left] + a * anchor[:, top, right]
-    lower = (1 - a) * anchor[:, below, left] + a * anchor[:, below, right]
-    return np.asarray((1 - b) * upper + b * lower)
+    x, y = min(max(x, 0.5), WIDTH - 0.5), min(max(y, 0.5), HEIGHT - 0.5)
+    across, down = (np.maximum(0, 1 - np.abs(np.arange(n) + 0.5 - at)) for n, at in ((WIDTH, x), (HEIGHT, y)))
+    return np.asarray(anchor @ across @ down)
 
 
 class SlowWalk:
     """The same rules written as loops over points and frames, with unbounded memory and whole histories."""
 
-    def __init__(self, told: Tracks, newest: Tensor, chunks: tuple[int, ...]) -> None:
+    def __init__(self, told: Tracks, newest: list[Newest], chunks: tuple[int, ...]) -> None:
         self.told = told
-        self.newest = newest.double().numpy()
+        self.newest = [one.latent.double().numpy() for one in newest]
         self.chunk_of = np.repeat(np.arange(len(chunks)), chunks)
         self.xy = told.xy.astype(np.float64) * (WIDTH, HEIGHT)
         self.birth = [int(np.flatnonzero(seen)[0]) if seen.any() else None for seen in told.visible.T]
@@ -126,8 +173,8 @@ class SlowWalk:
         origin = torch.tensor(self.told.xy[self.birth[point], point])[None]
         return origin_code(origin, config.id_channels)[0].numpy()
 
-    def copies(self) -> tuple[np.ndarray, np.ndarray]:
-        """Copied features `t c h w`, and where there are any, `t h w`."""
+    def copies(self) -> np.ndarray:
+        """Copied features `t c h w`, 0 where there are none."""
         sums = np.zeros((self.told.num_frames, CHANNELS, HEIGHT, WIDTH))
         count = np.zeros((self.told.num_frames, 1, HEIGHT, WIDTH))
         for frame, point in zip(*np.nonzero(self.told.visible), strict=True):
@@ -138,38 +185,44 @@ class SlowWalk:
             anchor = self.newest[self.chunk_of[birth]]
             sums[frame, :, y, x] += read_bilinear(anchor, x + 0.5 - moved[0], y + 0.5 - moved[1])
             count[frame, :, y, x] += 1
-        return sums / count.clip(1), (count[:, 0] > 0).astype(float)
+        return np.asarray(sums / count.clip(1))
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
+@EVERY
 @pytest.mark.parametrize("seed", range(4))
 def test_motion_maps_equal_a_slow_walk_over_the_whole_history(config: TrackHeadConfig, seed: int) -> None:
-    told, newest = wandering(30, seed, births=tuple(range(33))), latents(3, seed)
+    told, newest = wandering(30, seed, births=tuple(range(33))), newest_of(3, seed)
     made, _ = stream(told, newest, config)
     wanted = torch.from_numpy(SlowWalk(told, newest, CHUNKS).maps(config))
     torch.testing.assert_close(by_frame(made.motion).double(), wanted, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_copied_latents_equal_a_slow_bilinear_walk_in_float64(seed: int) -> None:
-    told, newest = wandering(30, seed, births=tuple(range(33))), latents(3, seed)
-    made, _ = stream(told, newest, OURS)
-    mask, known = parts_of(made.image)
-    copied, there = (torch.from_numpy(part) for part in SlowWalk(told, newest, CHUNKS).copies())
-    frames = known.permute(2, 0, 1, 3, 4).flatten(0, 1)[3:]
-    torch.testing.assert_close(frames[1:].double(), copied[1:], atol=1e-4, rtol=0)  # frame 0 is the picture's
-    assert torch.equal(mask.permute(1, 0, 2, 3).flatten(0, 1)[4:].double(), there[1:])
+def test_copied_latents_are_those_of_the_last_video_frame_by_a_slow_bilinear_walk_in_float64(seed: int) -> None:
+    told, newest = wandering(30, seed, births=tuple(range(33))), newest_of(3, seed)
+    _, known = parts_of(stream(told, newest, WAN_MOVE)[0].image)
+    copied = torch.from_numpy(SlowWalk(told, newest, CHUNKS).copies())
+    for latent in range(1, 9):  # latent 0 is the picture's
+        torch.testing.assert_close(known[:, latent].double(), copied[4 * latent], atol=1e-4, rtol=0)
+        assert not torch.allclose(known[:, latent].double(), copied[4 * latent - 1], atol=1e-2)
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
+@EVERY
 @pytest.mark.parametrize("chunks", [(9, 12, 12), (1, 4, 28), (21, 12)])
-def test_chunk_by_chunk_equals_the_whole_clip(config: TrackHeadConfig, chunks: tuple[int, ...]) -> None:
+def test_chunk_by_chunk_equals_the_whole_clip_but_for_what_has_left(
+    config: TrackHeadConfig, chunks: tuple[int, ...]
+) -> None:
     for births in ((0,), tuple(range(33))):
-        told, newest = wandering(40, 5, births), latents(1).expand(len(chunks), -1, -1, -1)
+        told = wandering(8, 5, births)
+        newest = newest_of(1) * len(chunks)
         made, memory = stream(told, newest, config, chunks)
-        whole, whole_memory = stream(told, newest[:1], config, (33,))
+        whole, whole_memory = stream(told, newest, config, (33,))
         assert torch.equal(made.motion, whole.motion)
-        torch.testing.assert_close(made.image, whole.image)
+        (mask, known), (whole_mask, whole_known) = parts_of(made.image), parts_of(whole.image)
+        torch.testing.assert_close(known, whole_known, atol=1e-4, rtol=1e-4)
+        # What has left is told by comparison with the newest picture, and a stream has newer ones.
+        assert torch.equal(mask.clamp(min=0), whole_mask.clamp(min=0))
+        assert torch.equal(mask, whole_mask) == (config.copy != "picture")
         assert torch.equal(memory.ids, whole_memory.ids)
         assert torch.equal(memory.last_seen, whole_memory.last_seen)
 
@@ -184,15 +237,15 @@ def test_two_copies_in_one_cell_are_averaged() -> None:
     a, b = moving((2.2, 1.3), (0.25, 0)), moving((4.7, 1.4), (-0.25, 0))
     told = tracks(a, b)
     assert (np.floor(told.xy[4] * (WIDTH, HEIGHT)) == (3, 1)).all()
-    apart = [parts_of(one_chunk(tracks(path), OURS).image)[1] for path in (a, b)]
-    both = parts_of(one_chunk(told, OURS).image)[1]
-    torch.testing.assert_close(both[3, :, 1, 1, 3], (apart[0] + apart[1])[3, :, 1, 1, 3] / 2)
+    apart = [parts_of(one_chunk(tracks(path), WAN_MOVE).image)[1] for path in (a, b)]
+    both = parts_of(one_chunk(told, WAN_MOVE).image)[1]
+    torch.testing.assert_close(both[:, 1, 1, 3], (apart[0] + apart[1])[:, 1, 1, 3] / 2)
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS, WAN_MOVE], ids=["paper", "ours", "wan_move"])
+@EVERY
 def test_a_point_outside_or_never_visible_leaves_no_trace(config: TrackHeadConfig) -> None:
-    outside, unseen = moving((-0.4, 2.0), (0, 0)), moving((2.0, 2.0), (0, 0))
-    told = tracks(outside, unseen, visible=np.stack([np.ones(9), np.zeros(9)], 1))
+    outside, unseen, nowhere = moving((-0.4, 2.0), (0, 0)), moving((2.0, 2.0), (0, 0)), moving((1e38, -1e38), (0, 0))
+    told = tracks(outside, unseen, nowhere, visible=np.ones((9, 1)) * (1, 0, 0))
     made, empty = one_chunk(told, config), one_chunk(Tracks.empty(9), config)
     assert torch.equal(made.motion, empty.motion)
     assert torch.equal(made.image, empty.image)
@@ -211,7 +264,7 @@ def test_a_hidden_point_is_marked_at_its_last_seen_cell_also_in_later_chunks() -
     visible = np.ones((33, 1), bool)
     visible[7:25] = False  # hidden over the borders 9 and 21
     path = moving((0.5, 2.5), (0.15, 0), 33)
-    made, _ = stream(tracks(path, visible=visible), latents(3), OURS)
+    made, _ = stream(tracks(path, visible=visible), newest_of(3), OURS)
     frames = by_frame(made.motion)
     last_seen = [2, math.floor(path[6, 0])]
     for frame in range(33):
@@ -223,23 +276,22 @@ def test_a_hidden_point_is_marked_at_its_last_seen_cell_also_in_later_chunks() -
 def test_the_paper_s_head_cannot_tell_hidden_from_unspecified() -> None:
     visible = np.ones((33, 1), bool)
     visible[7:] = False
-    made, _ = stream(tracks(moving((0.5, 2.5), (0, 0), 33), visible=visible), latents(3), PAPER)
+    made, _ = stream(tracks(moving((0.5, 2.5), (0, 0), 33), visible=visible), newest_of(3), PAPER)
     assert not by_frame(made.motion)[7:].any()
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS, WAN_MOVE], ids=["paper", "ours", "wan_move"])
+@pytest.mark.parametrize("config", [PAPER, WAN_MOVE], ids=["paper", "wan_move"])
 def test_no_tracks_give_zeros_beside_the_picture(config: TrackHeadConfig) -> None:
-    newest = latents(3)
+    newest = newest_of(3)
     made, memory = stream(Tracks.empty(33), newest, config)
-    slots = max(1, config.copy_frames)
-    mask, known = parts_of(made.image, slots)
+    mask, known = parts_of(made.image)
     assert made.motion.shape == (4 * config.map_channels, 9, HEIGHT, WIDTH)
     assert made.image.shape == (config.condition_channels(CHANNELS), 9, HEIGHT, WIDTH)
     assert not made.motion.any()
     assert (mask[:, 0] == 1).all()
     assert not mask[:, 1:].any()
-    assert torch.equal(known[:, :, 0], newest[0].expand(slots, -1, -1, -1))
-    assert not known[:, :, 1:].any()
+    assert torch.equal(known[:, 0], newest[0].latent)
+    assert not known[:, 1:].any()
     assert len(memory.ids) == len(memory.anchors) == 0
 
 
@@ -248,120 +300,152 @@ def centres() -> list[np.ndarray]:
     return [moving((x + 0.5, y + 0.5), (0, 0), 33) for y in range(HEIGHT) for x in range(WIDTH)]
 
 
-def test_still_points_everywhere_copy_the_picture_exactly() -> None:
-    newest = latents(3)
-    made, _ = stream(tracks(*centres()), newest, OURS)
-    mask, known = parts_of(made.image)
-    assert (mask == 1).all()
-    torch.testing.assert_close(known, newest[0][None, :, None].expand_as(known), atol=2e-6, rtol=0)
+def test_still_points_everywhere_copy_the_latents_exactly() -> None:
+    newest = newest_of(3)
+    _, known = parts_of(stream(tracks(*centres()), newest, WAN_MOVE)[0].image)
+    torch.testing.assert_close(known, newest[0].latent[:, None].expand_as(known), atol=2e-6, rtol=0)
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(1, 0), (-1, 0), (0, 1), (2, -1)])
 def test_a_shift_by_whole_cells_copies_the_neighbour(dx: int, dy: int) -> None:
     newest = latents(1)[0]
     paths = [jumping(path[:1], dx, dy) for path in centres()]
-    mask, known = parts_of(one_chunk(tracks(*paths), OURS, newest).image)
+    _, known = parts_of(one_chunk(tracks(*paths), WAN_MOVE, newest).image)
     ys, xs = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
     inside = (xs - dx >= 0) & (xs - dx < WIDTH) & (ys - dy >= 0) & (ys - dy < HEIGHT)
     wanted = newest.roll((dy, dx), (1, 2))
     for latent in (1, 2):
-        for slot in range(4):
-            assert torch.equal(mask[slot, latent], inside.float())
-            made = known[slot, :, latent]
-            torch.testing.assert_close(made[:, inside], wanted[:, inside], atol=5e-6, rtol=0)
-            assert not made[:, ~inside].any()
+        torch.testing.assert_close(known[:, latent, inside], wanted[:, inside], atol=5e-6, rtol=0)
+        assert not known[:, latent, ~inside].any()
 
 
-def test_a_picture_that_moves_by_parts_of_a_cell_is_read_between_its_cells() -> None:
+def test_latents_that_move_by_parts_of_a_cell_are_read_between_their_cells() -> None:
     ramp = torch.arange(WIDTH, dtype=torch.float32).expand(CHANNELS, HEIGHT, WIDTH).contiguous()
-    _, known = parts_of(one_chunk(tracks(moving((2.3, 1.6), (0.25, 0))), OURS, ramp).image)
-    frames = known.permute(2, 0, 1, 3, 4).flatten(0, 1)[3:]
-    for frame in range(1, 9):
-        cell = math.floor(2.3 + 0.25 * frame)
-        # A ramp that moved by 0.25 a frame: the cell shows what stood that far to its left.
-        torch.testing.assert_close(frames[frame, :, 1, cell], torch.full((CHANNELS,), cell - 0.25 * frame))
+    _, known = parts_of(one_chunk(tracks(moving((2.3, 1.6), (0.3, 0))), WAN_MOVE, ramp).image)
+    for latent, moved in ((1, 4 * 0.3), (2, 8 * 0.3)):
+        cell = math.floor(2.3 + moved)
+        # A ramp that moved: the cell shows what stood that far to its left.
+        torch.testing.assert_close(known[:, latent, 1, cell], torch.full((CHANNELS,), cell - moved))
+        assert known[:, latent].count_nonzero() == CHANNELS
 
 
-@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (0.25, 0.0), (-0.5, 0.75), (1.25, -0.5)])
-def test_a_dense_anchor_is_read_at_the_very_place_the_cell_s_centre_came_from(dx: float, dy: float) -> None:
-    density = 4
-    dense = torch.randn(CHANNELS, HEIGHT * density + 1, WIDTH * density + 1, generator=torch.Generator().manual_seed(0))
-    told = tracks(jumping(np.array([[2.5, 1.6]]), dx, dy))
-    condition, memory = condition_chunk(told, TrackMemory.empty(), latents(1)[0], OURS, first=True, anchor=dense)
-    _, known = parts_of(condition.image)
-    x, y = (math.floor(at) for at in (2.5 + dx, 1.6 + dy))
-    wanted = dense[:, round((y + 0.5 - dy) * density), round((x + 0.5 - dx) * density)]
-    torch.testing.assert_close(known[2, :, 2, y, x], wanted, atol=1e-4, rtol=0)
-    assert torch.equal(known[0, :, 0], latents(1)[0])
-    assert torch.equal(memory.anchors[0], dense)
-
-
-def test_one_copy_a_latent_is_that_of_its_last_video_frame_under_wan_s_mask() -> None:
-    told, newest = wandering(30, 1), latents(3)
-    one, _ = stream(told, newest, WAN_MOVE)
-    four, _ = stream(told, newest, TrackHeadConfig(id_channels=4, copy_frames=4))
-    mask, known = parts_of(one.image, slots=1)
-    assert one.image.shape[0] == FRAMES_PER_LATENT + CHANNELS
-    assert torch.equal(known[0], parts_of(four.image)[1][3])
+def test_copied_latents_stay_under_the_mask_of_published_models() -> None:
+    told, newest = wandering(30, 1), newest_of(3)
+    mask, known = parts_of(stream(told, newest, WAN_MOVE)[0].image)
     assert (mask[:, 0] == 1).all()
     assert not mask[:, 1:].any()
-    assert known[0][:, 1:].any()
+    assert torch.equal(known[:, 0], newest[0].latent)
+    assert known[:, 1:].any()
 
 
 def test_a_point_born_later_copies_the_newest_latent_of_that_time() -> None:
-    newest = latents(3)
-    visible = np.arange(33)[:, None] >= (0, 12, 25)
+    newest, visible = newest_of(3), np.arange(33)[:, None] >= (0, 12, 25)
     paths = [moving((1.5, 1.5), (0, 0), 33), moving((3.5, 2.5), (0, 0), 33), moving((4.5, 0.5), (0, 0), 33)]
-    made, memory = stream(tracks(*paths, visible=visible), newest, OURS)
+    made, memory = stream(tracks(*paths, visible=visible), newest, WAN_MOVE)
     _, known = parts_of(made.image)
-    torch.testing.assert_close(known[3, :, 8, 1, 1], newest[0, :, 1, 1], atol=2e-6, rtol=0)
-    torch.testing.assert_close(known[3, :, 8, 2, 3], newest[1, :, 2, 3], atol=2e-6, rtol=0)
-    torch.testing.assert_close(known[3, :, 8, 0, 4], newest[2, :, 0, 4], atol=2e-6, rtol=0)
+    for before, (x, y) in zip(newest, ((1, 1), (3, 2), (4, 0)), strict=True):
+        torch.testing.assert_close(known[:, 8, y, x], before.latent[:, y, x], atol=2e-6, rtol=0)
     assert memory.anchor_of.tolist() == [0, 1, 2]
 
 
 def test_identity_and_anchor_stay_with_the_point_whatever_the_order_of_the_tracks() -> None:
-    told, newest = wandering(12, 3), latents(3)
+    told, newest = wandering(12, 3), newest_of(3)
     shuffled = told.select(np.random.default_rng(0).permutation(told.ids))
-    for config in (PAPER, OURS):
+    for config in (PAPER, OURS, WAN_MOVE):
         made, other = stream(told, newest, config)[0], stream(shuffled, newest, config)[0]
         torch.testing.assert_close(made.motion, other.motion)
         torch.testing.assert_close(made.image, other.image)
 
 
 def test_absent_points_are_forgotten_and_come_back_as_new() -> None:
-    path, newest = moving((1.5, 1.5), (0.5, 0)), latents(3)
-    _, memory = condition_chunk(tracks(path), TrackMemory.empty(), newest[0], OURS, first=True)
-    _, without = condition_chunk(Tracks.empty(12), memory, newest[1], OURS, first=False)
-    assert len(without.ids) == len(without.anchors) == 0
+    a, b, c = newest_of(3)
+    path, encode = moving((1.5, 1.5), (0.5, 0)), Encoder()
+    _, memory = condition_chunk(tracks(path), TrackMemory.empty(), a, WAN_MOVE, encode, first=True)
+    _, without = condition_chunk(Tracks.empty(12), memory, b, WAN_MOVE, encode, first=False)
     back = tracks(moving((3.5, 2.5), (0, 0), 12))
-    made, again = condition_chunk(back, without, newest[2], OURS, first=False)
+    made, again = condition_chunk(back, without, c, WAN_MOVE, encode, first=False)
     torch.testing.assert_close(again.origins, torch.tensor([[3.5 / WIDTH, 2.5 / HEIGHT]]))
-    torch.testing.assert_close(parts_of(made.image)[1][0, :, 0, 2, 3], newest[2, :, 2, 3])
+    torch.testing.assert_close(parts_of(made.image)[1][:, 0, 2, 3], c.latent[:, 2, 3])
 
 
-def test_only_the_anchors_of_living_points_are_kept() -> None:
-    memory = TrackMemory.empty()
-    for chunk in range(40):  # every chunk a point is born; each lives for three chunks
-        ids = np.arange(max(0, chunk - 2), chunk + 1)
-        still = [moving((1.5 + i % 3, 1.5), (0, 0), 12) for i in ids]
-        _, memory = condition_chunk(tracks(*still, ids=ids), memory, latents(1, chunk)[0], OURS, first=False)
-        assert memory.ids.tolist() == ids.tolist()
-        assert len(memory.anchors) == len(ids)
-        wanted = [latents(1, i)[0] for i in ids.tolist()]
-        assert all(torch.equal(memory.anchors[k], a) for k, a in zip(memory.anchor_of.tolist(), wanted, strict=True))
-
-
-def test_a_memory_is_a_value_that_later_chunks_leave_alone() -> None:
-    told, newest = wandering(20, 2), latents(3)
-    _, memory = condition_chunk(told.slice(0, 9), TrackMemory.empty(), newest[0], OURS, first=True)
-    kept = [part.clone() for part in (memory.ids, memory.origins, memory.last_seen, memory.anchor_of)]
-    first, _ = condition_chunk(told.slice(9, 21), memory, newest[1], OURS, first=False)
-    again, _ = condition_chunk(told.slice(9, 21), memory, newest[1], OURS, first=False)
+@EVERY
+def test_the_same_chunk_after_the_same_memory_is_told_in_the_same_way(config: TrackHeadConfig) -> None:
+    told, (a, b), encode = wandering(20, 2), newest_of(2), Encoder()
+    _, memory = condition_chunk(told.slice(0, 9), TrackMemory.empty(), a, config, encode, first=True)
+    first, _ = condition_chunk(told.slice(9, 21), memory, b, config, encode, first=False)
+    again, _ = condition_chunk(told.slice(9, 21), memory, b, config, encode, first=False)
     assert torch.equal(first.motion, again.motion)
     assert torch.equal(first.image, again.image)
-    now = (memory.ids, memory.origins, memory.last_seen, memory.anchor_of)
-    assert all(torch.equal(a, b) for a, b in zip(kept, now, strict=True))
+    assert torch.equal(b.frame, newest_of(2)[1].frame)
+    assert torch.equal(b.latent, newest_of(2)[1].latent)
+
+
+@EVERY
+def test_points_are_born_on_what_is_carried_along(config: TrackHeadConfig) -> None:
+    newest = newest_of(3)
+    _, memory = stream(wandering(20, 2), newest, config)
+    for anchor, before in zip(memory.anchors, newest, strict=True):
+        assert torch.equal(anchor, before.frame if config.copy == "picture" else before.latent)
+
+
+@pytest.mark.parametrize("config", [PAPER, WAN_MOVE], ids=["paper", "wan_move"])
+def test_the_encoder_rests_where_no_picture_is_carried(config: TrackHeadConfig) -> None:
+    encode = Encoder()
+    _, memory = stream(wandering(20, 2), newest_of(3), config, encode=encode)
+    assert encode.asked == []
+    assert memory.encoder is None
+
+
+def test_the_encoder_sees_the_moved_video_once_a_chunk_and_goes_on_where_it_stopped() -> None:
+    told, newest, encode = wandering(20, 2), newest_of(3), Encoder()
+    _, memory = stream(told, newest, OURS, encode=encode)
+    videos, states = zip(*encode.asked, strict=True)
+    for video, wanted, before in zip(videos, move_stream(told, newest), newest, strict=True):
+        assert torch.equal(video, wanted.video[None])
+        assert not torch.equal(video[0], before.frame.expand_as(video[0]))
+    kept = [state for _, state in encode.answered]
+    assert states[0] is None
+    assert states[1] is kept[0]
+    assert states[2] is kept[1]
+    assert memory.encoder is kept[2]
+
+
+def test_the_encoder_s_latents_are_the_known_ones_but_for_the_given_first_frame() -> None:
+    newest, encode = newest_of(3), Encoder()
+    mask, known = parts_of(stream(wandering(20, 2), newest, OURS, encode=encode)[0].image)
+    made = torch.cat([latent[0] for latent, _ in encode.answered], dim=1)
+    assert torch.equal(known[:, 1:], made[:, 1:])
+    assert torch.equal(known[:, 0], newest[0].latent)
+    assert not torch.allclose(made[:, 0], newest[0].latent, atol=0.1)
+    assert (mask[:, 0] == 1).all()
+
+
+def test_the_mask_packs_the_carried_shares_frame_by_frame() -> None:
+    told, newest = wandering(6, 2), newest_of(3)
+    mask, _ = parts_of(stream(told, newest, OURS)[0].image)
+    carried = torch.cat([one.carried for one in move_stream(told, newest)])
+    for latent in range(1, 9):
+        for slot in range(FRAMES_PER_LATENT):
+            assert torch.equal(mask[slot, latent], carried[4 * latent - 3 + slot])
+    assert mask.unique().tolist() == [-1, 0, 0.25, 0.5, 0.75, 1]
+
+
+def test_without_tracks_the_encoder_sees_the_newest_picture_stand_still() -> None:
+    newest, encode = newest_of(3), Encoder()
+    made, memory = stream(Tracks.empty(33), newest, OURS, encode=encode)
+    assert not made.motion.any()
+    assert not parts_of(made.image)[0][:, 1:].any()
+    for (video, _), before in zip(encode.asked, newest, strict=True):
+        assert torch.equal(video[0], before.frame.expand_as(video[0]))
+    assert len(memory.ids) == len(memory.anchors) == 0
+    assert memory.encoder is encode.answered[2][1]
+
+
+def test_the_reach_is_that_of_the_configuration() -> None:
+    told = tracks(moving((2.0, 2.0), (0, 0)))
+    for reach, places in ((0.3, 0), (0.4, 4), (0.8, 12)):
+        mask, _ = parts_of(one_chunk(told, replace(OURS, reach=reach)).image)
+        assert (4 * mask[:, 1:].sum((2, 3))).unique().tolist() == [places]
 
 
 def test_random_identity_depends_on_the_id_and_origin_identity_on_the_place() -> None:

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -6,7 +9,7 @@ from motionstream.models.track_head import FRAMES_PER_LATENT, TrackHead, TrackHe
 from motionstream.models.track_identity import origin_code, random_code
 from motionstream.models.wan import WanConfig, WanTransformer
 
-OURS = TrackHeadConfig(id_channels=8, identity="origin", hidden_channel=True, copy_frames=4, width=12, out_channels=5)
+OURS = TrackHeadConfig(id_channels=8, identity="origin", hidden_channel=True, copy="picture", width=12, out_channels=5)
 BASE = {
     "num_attention_heads": 2, "attention_head_dim": 16, "in_channels": 4, "out_channels": 4, "text_dim": 6,
     "freq_dim": 16, "ffn_dim": 24, "num_layers": 2,
@@ -47,19 +50,28 @@ def test_an_empty_cell_stays_zero_and_a_filled_one_changes_its_own_cell_only() -
     assert filled.nonzero().tolist() == [[1, 2, 3]]
 
 
-@pytest.mark.parametrize(("copies", "channels"), [(0, 4 + 16), (1, 4 + 16), (4, 4 + 4 * 16)])
-def test_the_image_condition_has_wan_s_mask_and_one_latent_a_copied_frame(copies: int, channels: int) -> None:
-    assert TrackHeadConfig(copy_frames=copies).condition_channels(16) == channels  # type: ignore[arg-type]
+@pytest.mark.parametrize("copy", ["nothing", "latents", "picture"])
+def test_the_image_condition_has_wan_s_mask_and_one_latent_whatever_is_copied(copy: str) -> None:
+    assert TrackHeadConfig(copy=copy).condition_channels(16) == 4 + 16  # type: ignore[arg-type]
 
 
 def test_the_default_is_the_paper_s_head() -> None:
     paper = TrackHeadConfig()
-    assert (paper.id_channels, paper.identity, paper.map_channels, paper.copy_frames) == (64, "random", 64, 0)
+    assert (paper.id_channels, paper.identity, paper.map_channels, paper.copy) == (64, "random", 64, "nothing")
     assert TrackHead(paper).conv_in.in_channels == 256
 
 
-def test_a_configuration_survives_its_json() -> None:
-    assert TrackHeadConfig.from_json({"_class_name": "TrackHead", **OURS.to_json()}) == OURS
+def test_a_hidden_channel_widens_the_map_by_one() -> None:
+    assert OURS.map_channels == 9
+    assert TrackHead(OURS).conv_in.in_channels == 36
+
+
+def test_a_configuration_survives_its_json(tmp_path: Path) -> None:
+    config = TrackHeadConfig(copy="picture", reach=2.25, hidden_channel=True)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"_class_name": "TrackHead", **config.to_json()}))
+    assert TrackHeadConfig.from_json(path) == config != TrackHeadConfig()
+    assert TrackHeadConfig.from_json({}) == TrackHeadConfig()
 
 
 @pytest.mark.parametrize(
@@ -67,8 +79,12 @@ def test_a_configuration_survives_its_json() -> None:
     [
         ({"id_channels": 6}, "id_channels"),
         ({"identity": "colour"}, "'colour'"),
-        ({"copy_frames": 2}, "copy_frames"),
+        ({"copy": "pixels"}, "copy nothing, latents or picture.*'pixels'"),
+        ({"reach": 0}, "reach .* got 0"),
+        ({"reach": -1.5}, "reach .* got -1.5"),
+        ({"reach": float("nan")}, "reach .* got nan"),
         ({"hiden_channel": True}, "hiden_channel"),
+        ({"copy_frames": 4, "copy_density": 4}, r"\['copy_density', 'copy_frames'\]"),
     ],
 )
 def test_a_wrong_configuration_is_named(values: dict[str, object], named: str) -> None:
