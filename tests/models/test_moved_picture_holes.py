@@ -112,9 +112,9 @@ def test_a_hole_goes_smoothly_from_one_of_its_sides_to_the_other(scene: Any) -> 
     newest[THING] = 0
     filled = scene.one_chunk(leaving(scene, np.arange(9)[:, None] * (-6, 0)), newest, reach=1.0).video[8]
     inside = filled[THING]
-    assert (inside.diff(dim=2) >= 0).all()
-    assert (inside.diff(dim=2) < 0.05).all()
-    assert (inside - ramp[THING]).abs().max() < 0.1
+    assert (inside.diff(dim=2) > 0).all()
+    assert (inside.diff(dim=2) < 0.02).all()
+    assert (inside - ramp[THING]).abs().max() < 0.01
     filled[THING] = ramp[THING]
     close(filled, ramp)
 
@@ -159,7 +159,7 @@ def test_a_pan_leaves_the_strip_that_enters_to_the_fill(scene: Any) -> None:
     close(made.video[1:, :, :, 13:], newest[:, :, :-13])
     close(made.video[1:, :, :, 12], newest[:, :, 0])
     strip = made.video[4, :, :, :12]
-    assert max(strip.diff(dim=1).abs().mean(), strip.diff(dim=2).abs().mean()) < 0.1
+    assert max(strip.diff(dim=1).abs().mean(), strip.diff(dim=2).abs().mean()) < 0.02
     assert newest.diff(dim=1).abs().mean() > 0.3  # as it was, and where its border is repeated
 
 
