@@ -18,7 +18,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from motionstream.models.wan import WanConfig, WanTransformer
 
     head = TrackHeadConfig(
-        id_channels=8, identity="origin", hidden_channel=True, copy_frames=4, copy_density=2, width=16, out_channels=8
+        id_channels=8, identity="origin", hidden_channel=True, copy="picture", width=16, out_channels=8
     )
     config = WanConfig(
         num_attention_heads=2,
@@ -31,6 +31,8 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_layers=2,
         condition_channels=head.condition_channels(4),
         track_channels=head.out_channels,
+        prediction="sample",
+        gated_condition=True,
     )
     vae = TinyVAEConfig(
         latent_channels=4,

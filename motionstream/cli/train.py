@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from motionstream.cli.console import notes
-from motionstream.cli.train_runs import LATENTS, STUDENT, TINY_VAE, TrainRollout, TrainStudent, TrainTinyVAE
+from motionstream.cli.train_runs import LATENTS, ROLLOUT, TINY_VAE, TrainRollout, TrainStudent, TrainTinyVAE
 from motionstream.errors import InputError
 
 
@@ -24,8 +24,8 @@ class Encode:
     """Where the shards go; those that lie there are left alone."""
     vae: Path = TINY_VAE
     """Folder of the autoencoder's run."""
-    shards: int = 12
-    """Shards to end up with, of 256 clips and 220 MB each."""
+    shards: int = 32
+    """Shards to end up with, of 256 clips and 190 MB each."""
     workers: int = 2
     """Processes, each on one core."""
 
@@ -50,14 +50,14 @@ class Encode:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Stage 5: a checkpoint that the engine streams, from the averaged weights."""
+    """Stage 4: a checkpoint that the engine streams, from the averaged weights."""
 
     out: Path
     """The checkpoint's folder; an older checkpoint is replaced, its model card stays."""
     vae: Path = TINY_VAE
     """Folder of the autoencoder's run."""
-    student: Path = STUDENT
-    """Folder of the student's run, or of its rollout's."""
+    student: Path = ROLLOUT
+    """Folder of the student's run."""
 
     def run(self) -> int:
         """Write it."""
@@ -75,7 +75,7 @@ class Curves:
 
     out: Path
     """The PNG to write."""
-    folders: tuple[Path, ...] = field(default=(STUDENT,))
+    folders: tuple[Path, ...] = field(default=(ROLLOUT,))
     """Folders of runs."""
 
     def run(self) -> int:
@@ -92,7 +92,7 @@ def _stage(name: str) -> object:
 
 @dataclass(frozen=True)
 class Train:
-    """Make the embedded checkpoint, stage by stage: tiny-vae, encode, student, rollout, export."""
+    """Make the embedded checkpoint, stage by stage: tiny-vae, encode, rollout, export."""
 
     stage: tyro.conf.OmitArgPrefixes[
         Annotated[TrainTinyVAE, _stage("tiny-vae")]

@@ -13,6 +13,8 @@ from motionstream.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+    from motionstream.config import StreamConfig
+    from motionstream.models.vae.protocol import VideoVAE
     from motionstream.models.vae.tiny import TinyVAE
     from motionstream.training.loop import LoopSettings, Loss, Run
     from motionstream.training.student import Student
@@ -68,7 +70,7 @@ class TrainTinyVAE(Steps):
     """Folder of the run."""
     kind: Literal["linear", "deep"] = "linear"
     """linear: principal components, fitted without steps (the embedded checkpoint's); deep: convolutions too."""
-    channels: int = 24
+    channels: int = 96
     """Channels of the linear one's latents."""
     steps: int = 1600
     learning_rate: float = 6e-4
@@ -120,27 +122,43 @@ class _StudentSteps(Steps):
     """Compile the network first: minutes at the start, then faster."""
     batch: int = 4
 
+    def _fresh(self, latent_channels: int) -> Student:
+        import torch
+
+        from motionstream.training.student import tiny_student
+
+        torch.manual_seed(self.seed)
+        return tiny_student(latent_channels)
+
     def _train(
-        self, folder: Path, begin: Callable[[int], Student], loop: LoopSettings, loss: Loss | None = None
+        self,
+        folder: Path,
+        begin: Callable[[int], Student],
+        loop: LoopSettings,
+        loss: Callable[[StreamConfig, VideoVAE], Loss] | None = None,
     ) -> int:
-        """Trains from the student that `begin` makes for the autoencoder's channels."""
-        from motionstream.training.export import EMBEDDED_STREAM
+        """Trains from the student that `begin` makes for the autoencoder's channels, with the stage's loss."""
+        from motionstream.models.text_encoder import TextEncoder
+        from motionstream.training.export import EMBEDDED_STREAM, TEXT_SEED
         from motionstream.training.frozen_vae import load_frozen
         from motionstream.training.latent_cache import LatentCache
         from motionstream.training.student import StudentSettings, train_student
 
         device, vae = self.prepared(), load_frozen(self.vae)
+        vae = vae.to(device)
         student, cache = begin(vae.latent_channels).to(device), LatentCache(self.latents)
         with watched(self.steps, lambda run: _draw_student(run, vae), self.preview_every) as watch:
             run = train_student(
                 folder,
                 cache,
                 student,
+                vae,
+                TextEncoder.create_tiny(TEXT_SEED).encode("")[0],
                 EMBEDDED_STREAM,
                 StudentSettings(batch=self.batch),
                 loop,
                 self.seed,
-                loss=loss,
+                loss=loss and loss(EMBEDDED_STREAM, vae),
                 compile_model=self.compile,
                 watch=watch,
             )
@@ -150,50 +168,44 @@ class _StudentSteps(Steps):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStudent(_StudentSteps):
-    """Stage 3: the causal student, from nothing, on the clean past."""
+    """The causal student, from nothing, on the clean past: a start for a rollout, which does without one."""
 
     folder: Path = STUDENT
     """Folder of the run."""
-    steps: int = 1800
+    steps: int = 240
     learning_rate: float = 6e-4
 
     def run(self) -> int:
         """Train it."""
-
-        def begin(latent_channels: int) -> Student:
-            import torch
-
-            from motionstream.training.student import tiny_student
-
-            torch.manual_seed(self.seed)
-            return tiny_student(latent_channels)
-
-        return self._train(self.folder, begin, self.loop(ema_decay=0.995, weight_decay=0.01))
+        return self._train(self.folder, self._fresh, self.loop(ema_decay=0.995, weight_decay=0.01))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRollout(_StudentSteps):
-    """Stage 4: the student on its own past, by the code that streams it."""
+    """Stage 3: the student on its own past, by the code that streams it."""
 
     folder: Path = ROLLOUT
     """Folder of the run."""
-    student: Path = STUDENT
-    """Folder of the student's run, whose averaged weights it starts from."""
-    steps: int = 400
-    learning_rate: float = 1.5e-4
+    student: Path | None = None
+    """Folder of a student's run, to start from its averaged weights; by default it starts from nothing."""
+    steps: int = 3200
+    learning_rate: float = 5e-4
     seed: int = 77
 
     def run(self) -> int:
         """Train it."""
-        from motionstream.training.export import EMBEDDED_STREAM, averaged_student
+        from motionstream.training.export import averaged_student
         from motionstream.training.rollout import rollout_loss
 
         def begin(latent_channels: int) -> Student:
-            return averaged_student(self.student, latent_channels)
+            return (
+                self._fresh(latent_channels)
+                if self.student is None
+                else averaged_student(self.student, latent_channels)
+            )
 
-        # A short run from good weights: it averages over fewer steps and cools down for half of them.
-        loop = self.loop(ema_decay=0.98, weight_decay=0.01, warmup_steps=20, cooldown_share=0.5, log_every=10)
-        return self._train(self.folder, begin, loop, rollout_loss(EMBEDDED_STREAM))
+        loop = self.loop(ema_decay=0.99, weight_decay=0.01, warmup_steps=20, cooldown_share=0.4, log_every=10)
+        return self._train(self.folder, begin, loop, rollout_loss)
 
 
 def set_threads(threads: int | None) -> None:

@@ -30,6 +30,9 @@ from motionstream.models.weight_files import TRANSFORMERS_STEM, find_weights
 
 logger = logging.getLogger(__name__)
 
+_IMPORTING = threading.Lock()
+"""Held while weights are loaded: transformers' lazy modules cannot be imported by two threads at once."""
+
 ENCODER_FOLDER, TOKENIZER_FOLDER = "text_encoder", "tokenizer"
 CACHED_PROMPTS = 32
 
@@ -129,7 +132,8 @@ class TextEncoder:
 
     def _loaded(self) -> EncoderParts:
         if self._parts is None:
-            self._parts = self._build()
+            with _IMPORTING:
+                self._parts = self._build()
         return self._parts
 
     @torch.no_grad()

@@ -1,47 +1,46 @@
 """Tracks of a chunk -> what the network receives: the packed motion map and the image condition.
 
-Everything remembered between chunks is one value, `TrackMemory`; a chunk makes a new one. A point is born in the
-chunk in which it is first visible: its origin is where it was then, its anchor the newest clean latent frame at that
-time (the picture itself in chunk 0). Its identity code is made from the origin and its features are copied from the
-anchor. Wan-Move copies the feature of the point's own cell; here the anchor is read bilinearly at the place that the
-*centre of the visited cell* came from, so that copies stay aligned with the grid at any sub-cell movement.
+Everything remembered between chunks is one value, `TrackMemory`; a chunk makes a new one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from motionstream.models.canvas import renew
+from motionstream.models.moved_picture import move_picture
 from motionstream.models.track_head import FRAMES_PER_LATENT, TrackHeadConfig, pack_frames
 from motionstream.models.track_identity import origin_code, random_code
+from motionstream.models.track_memory import ChunkPoints, TrackMemory, follow_points
+from motionstream.models.vae.protocol import StreamState
 from motionstream.tracks import Tracks
 
+EncodeChunk: TypeAlias = Callable[
+    [Float[Tensor, "1 t 3 y x"], StreamState | None], tuple[Float[Tensor, "1 c f h w"], StreamState]
+]
+"""`VideoVAE.encode_chunk`, or it with a change of number type around it."""
 
-@dataclass(frozen=True, kw_only=True)
-class TrackMemory:
-    """Where each living point was born, what it looked like, where it was last seen.
+
+@dataclass(frozen=True)
+class Newest:
+    """What a stream shows before its next chunk; before the first chunk, the given picture.
 
     Attributes:
-        ids: points that have been visible, in ascending order.
-        origins: their first visible position, in [0, 1].
-        last_seen: their newest visible position, in [0, 1].
-        anchor_of: index into `anchors` by point.
-        anchors: pictures that living points were born on, as latents or dense latents.
+        canvas: its pixels, values in [0, 1], free of drift (see `canvas.renew`).
+        latent: the newest clean latent frame.
     """
 
-    ids: Int[Tensor, "n"]
-    origins: Float[Tensor, "n 2"]
-    last_seen: Float[Tensor, "n 2"]
-    anchor_of: Int[Tensor, "n"]
-    anchors: tuple[Float[Tensor, "c dh dw"], ...] = ()
+    canvas: Float[Tensor, "3 y x"]
+    latent: Float[Tensor, "c h w"]
 
-    @classmethod
-    def empty(cls, device: torch.device | str = "cpu") -> "TrackMemory":
-        """Returns the memory of a stream that has seen no point."""
-        none, nowhere = torch.zeros(0, dtype=torch.int64, device=device), torch.zeros(0, 2, device=device)
-        return cls(ids=none, origins=nowhere, last_seen=nowhere, anchor_of=none)
+    def renewed(self, frame: Float[Tensor, "3 y x"], latent: Float[Tensor, "c h w"]) -> "Newest":
+        """Returns what is shown after a chunk that ends in a video frame and its latent frame; it holds no view."""
+        return Newest(renew(self.canvas, frame), latent.clone())
 
 
 @dataclass(frozen=True)
@@ -50,102 +49,63 @@ class TrackCondition:
 
     Attributes:
         motion: packed motion map `k f h w`, the track head's input.
-        image: image condition `c f h w`: 4 mask channels, then latents where they are known.
+        image: image condition `4+c f h w`: 4 mask channels, one a video frame, then the latents that are known.
     """
 
     motion: Float[Tensor, "k f h w"]
-    image: Float[Tensor, "c f h w"]
-
-
-@dataclass(frozen=True)
-class _Points:
-    """The born points of a chunk, all of them in the memory's order."""
-
-    cell: Int[Tensor, "t n"]
-    offset: Float[Tensor, "t n 2"]
-    visible: Bool[Tensor, "t n"]
-    hidden: Bool[Tensor, "t n"]
-    last_cell: Int[Tensor, "t n"]
+    image: Float[Tensor, "m f h w"]
 
 
 def condition_chunk(
     tracks: Tracks,
     memory: TrackMemory,
-    newest: Float[Tensor, "c h w"],
+    newest: Newest,
     config: TrackHeadConfig,
+    encode: EncodeChunk,
     *,
     first: bool,
-    anchor: Float[Tensor, "c dh dw"] | None = None,
 ) -> tuple[TrackCondition, TrackMemory]:
     """Encodes the tracks of one chunk.
 
     Args:
         tracks: the chunk's video frames: 4k, or 1+4k for the stream's first chunk.
         memory: what the chunks before left.
-        newest: the newest clean latent frame: of the picture for the first chunk, else the last of the chunk before.
+        newest: the newest picture.
         config: the track head's configuration.
-        anchor: what points born in this chunk are copied from: the newest picture's dense latents where
-            `config.copy_density` is over 1; default `newest`.
+        encode: the autoencoder; called where `config.copy` is "picture".
         first: whether this is the stream's first chunk; its latent frame 0 is then given by the picture.
 
     Returns:
         The condition, and the memory for the next chunk. Points absent from `tracks` are forgotten.
     """
-    height, width = newest.shape[-2:]
-    ids, xy, visible = (torch.tensor(part, device=newest.device) for part in (tracks.ids, tracks.xy, tracks.visible))
-    memory, rows, known = _remember(ids, xy, visible, memory, newest if anchor is None else anchor)
-    points, memory = _place(xy[:, rows], visible[:, rows], known, memory, height, width)
-    motion = pack_frames(_motion_map(points, memory, config, height, width))
-    image = _image_condition(points, memory, newest, config, first=first, num_latents=motion.shape[1])
+    height, width = newest.latent.shape[-2:]
+    picture = config.copy == "picture"
+    points, memory = follow_points(tracks, memory, newest.canvas if picture else newest.latent, first=first)
+    motion = pack_frames(_motion_map(points, config, height, width))
+    if picture:
+        moved = move_picture(points, newest.canvas, height, width, config.reach)
+        known, encoder = encode(moved.video[None], memory.encoder)
+        image, memory = torch.cat([pack_frames(moved.carried[:, None]), known[0]]), replace(memory, encoder=encoder)
+    elif config.copy == "latents" and len(points.ids):
+        image = _latent_copies(points, newest.latent)
+    else:
+        image = newest.latent.new_zeros(FRAMES_PER_LATENT + len(newest.latent), *motion.shape[1:])
+    if first:
+        image[:FRAMES_PER_LATENT, 0] = 1
+        image[FRAMES_PER_LATENT:, 0] = newest.latent
     return TrackCondition(motion, image), memory
 
 
-def _remember(
-    ids: Tensor, xy: Tensor, visible: Tensor, memory: TrackMemory, anchor: Tensor
-) -> tuple[TrackMemory, Int[Tensor, "n"], Bool[Tensor, "n"]]:
-    """Returns the memory with the chunk's births and without the absent, the tracks' rows in its order, and which of
-    them were seen in a chunk before."""
-    if ids.numel() == 0:
-        return TrackMemory.empty(anchor.device), ids, ids.bool()
-    place = torch.searchsorted(memory.ids, ids).clamp(max=max(len(memory.ids) - 1, 0))
-    known = memory.ids[place] == ids if len(memory.ids) else torch.zeros_like(ids, dtype=torch.bool)
-    first_seen = visible.int().argmax(0)
-    born_at = xy[first_seen, torch.arange(len(ids), device=ids.device)]
-    origins, last_seen = born_at.clone(), born_at.clone()
-    anchor_of = torch.full_like(ids, len(memory.anchors))
-    origins[known], last_seen[known] = memory.origins[place[known]], memory.last_seen[place[known]]
-    anchor_of[known] = memory.anchor_of[place[known]]
-    rows = torch.nonzero(known | visible.any(0)).squeeze(1)
-    rows = rows[torch.argsort(ids[rows])]
-    used, anchor_of = torch.unique(anchor_of[rows], return_inverse=True)
-    anchors = (*memory.anchors, anchor)
-    kept = tuple(anchors[i] for i in used.tolist())
-    memory = TrackMemory(
-        ids=ids[rows], origins=origins[rows], last_seen=last_seen[rows], anchor_of=anchor_of, anchors=kept
-    )
-    return memory, rows, known[rows]
+def _cells(xy: Float[Tensor, "t n 2"], height: int, width: int) -> Int[Tensor, "t n"]:
+    """Returns the number of the cell that each position lies in, row by row; outside, the nearest one."""
+    grid = (xy * torch.tensor([width, height], device=xy.device, dtype=xy.dtype)).floor().long()
+    return grid[..., 1].clamp(0, height - 1) * width + grid[..., 0].clamp(0, width - 1)
 
 
-def _place(
-    xy: Tensor, visible: Tensor, known: Tensor, memory: TrackMemory, height: int, width: int
-) -> tuple[_Points, TrackMemory]:
-    """Finds each point's cell in every frame, the cell it was last seen in, and its way from its origin in cells."""
-    size = torch.tensor([width, height], device=xy.device, dtype=xy.dtype)
-    frames = torch.arange(len(xy), device=xy.device)[:, None]
-    latest = torch.where(visible, frames, -1).cummax(0).values
-    seen = torch.gather(torch.cat([memory.last_seen[None], xy]), 0, (latest + 1)[..., None].expand(-1, -1, 2))
-
-    def cells(at: Tensor) -> Tensor:
-        grid = (at * size).floor().long()
-        return grid[..., 1].clamp(0, height - 1) * width + grid[..., 0].clamp(0, width - 1)
-
-    hidden = ~visible & (known | (latest >= 0))  # a point is not hidden before it is first seen
-    points = _Points(cells(xy), (xy - memory.origins) * size, visible, hidden, cells(seen))
-    return points, replace(memory, last_seen=seen[-1] if len(seen) else memory.last_seen)
-
-
-def _scatter(values: Tensor, cell: Tensor, at: Tensor, height: int, width: int) -> Float[Tensor, "t c h w"]:
-    """Adds the values `t n c` of the points chosen by `at` into their cells; points in one cell add up."""
+def _scatter(
+    values: Float[Tensor, "t n c"], cell: Int[Tensor, "t n"], at: Bool[Tensor, "t n"], height: int, width: int
+) -> Float[Tensor, "t c h w"]:
+    """Adds the values of the points chosen by `at` into their cells; points in one cell add up."""
     num_frames, _, channels = values.shape
     flat = torch.arange(num_frames, device=cell.device)[:, None] * (height * width) + cell
     sums = values.new_zeros(num_frames * height * width, channels)
@@ -153,55 +113,37 @@ def _scatter(values: Tensor, cell: Tensor, at: Tensor, height: int, width: int) 
     return sums.view(num_frames, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _motion_map(
-    points: _Points, memory: TrackMemory, config: TrackHeadConfig, height: int, width: int
-) -> Float[Tensor, "t k h w"]:
+def _motion_map(points: ChunkPoints, config: TrackHeadConfig, height: int, width: int) -> Float[Tensor, "t k h w"]:
     """Returns c[t, y, x] = sum of visible * phi (paper, equation 2), and the hidden points' channel."""
-    code = origin_code(memory.origins, config.id_channels)
+    code = origin_code(points.origins, config.id_channels)
     if config.identity == "random":
-        code = random_code(memory.ids, config.id_channels)
-    codes = code.to(memory.origins.dtype).expand(len(points.cell), -1, -1)
-    maps = _scatter(codes, points.cell, points.visible, height, width)
+        code = random_code(points.ids, config.id_channels)
+    codes = code.to(points.origins.dtype).expand(len(points.xy), -1, -1)
+    maps = _scatter(codes, _cells(points.xy, height, width), points.visible, height, width)
     if not config.hidden_channel:
         return maps
-    hidden = _scatter(codes[..., :1] * 0 + 1, points.last_cell, points.hidden, height, width)
+    hidden = _scatter(codes[..., :1] * 0 + 1, _cells(points.seen, height, width), points.hidden, height, width)
     return torch.cat([maps, hidden], dim=1)
 
 
-def _copied(points: _Points, memory: TrackMemory, newest: Tensor) -> Float[Tensor, "t c h w"]:
-    """Returns the anchors' features carried along the tracks, averaged where points share a cell, and a last channel
-    that says where there are any."""
+def _latent_copies(points: ChunkPoints, newest: Float[Tensor, "c h w"]) -> Float[Tensor, "m f h w"]:
+    """Returns the image condition of Wan-Move: latents carried along the tracks, averaged where points share a cell.
+
+    Only the last video frame of each latent frame is told, and the mask stays 0, as published models know it. The
+    anchor is read bilinearly at the place that the centre of the visited cell came from, so that copies stay aligned
+    with the grid at any movement.
+    """
     channels, height, width = newest.shape
     size = torch.tensor([width, height], device=newest.device, dtype=newest.dtype)
-    centre = torch.stack([points.cell % width, points.cell // width], dim=-1).to(newest.dtype) + 0.5
-    source = 2 * (centre - points.offset) / size - 1
-    carried = newest.new_zeros(*points.cell.shape, channels + 1)
+    cell = _cells(points.xy, height, width)
+    centre = torch.stack([cell % width, cell // width], dim=-1).to(newest.dtype) + 0.5
+    source = 2 * (centre / size - (points.xy - points.origins)) - 1
+    carried = newest.new_zeros(*cell.shape, channels + 1)
     carried[..., channels] = 1
-    for index, anchor in enumerate(memory.anchors):
-        mine = memory.anchor_of == index
-        on_edge = anchor.shape[-1] != width  # dense latents begin and end on the picture's edge, latents half a cell in
-        read = F.grid_sample(anchor[None], source[None, :, mine], padding_mode="border", align_corners=on_edge)
+    for index, anchor in enumerate(points.anchors):
+        mine = points.anchor_of == index
+        read = F.grid_sample(anchor[None], source[None, :, mine], padding_mode="border", align_corners=False)
         carried[:, mine, :channels] = read[0].permute(1, 2, 0)
-    sums = _scatter(carried, points.cell, points.visible, height, width)
-    count = sums[:, channels:]
-    return torch.cat([sums[:, :channels] / count.clamp(min=1), count.clamp(max=1)], dim=1)
-
-
-def _image_condition(
-    points: _Points, memory: TrackMemory, newest: Tensor, config: TrackHeadConfig, *, first: bool, num_latents: int
-) -> Float[Tensor, "c f h w"]:
-    """Returns the mask and the known latents; with four copies a latent frame, the mask says frame by frame where."""
-    channels, height, width = newest.shape
-    slots = max(1, config.copy_frames)
-    mask = newest.new_zeros(FRAMES_PER_LATENT, num_latents, height, width)
-    known = newest.new_zeros(slots * channels, num_latents, height, width)
-    if config.copy_frames and len(memory.ids):
-        copied = _copied(points, memory, newest)
-        packed = torch.unflatten(pack_frames(copied), 0, (FRAMES_PER_LATENT, channels + 1))
-        known = packed[-slots:, :channels].flatten(0, 1).contiguous()
-        if slots == FRAMES_PER_LATENT:
-            mask = packed[:, channels].contiguous()
-    if first:
-        mask[:, 0] = 1
-        known[:, 0] = newest.repeat(slots, 1, 1)
-    return torch.cat([mask, known])
+    sums = _scatter(carried, cell, points.visible, height, width)
+    copied = pack_frames(sums[:, :channels] / sums[:, channels:].clamp(min=1))[-channels:]
+    return torch.cat([copied.new_zeros(FRAMES_PER_LATENT, *copied.shape[1:]), copied])

@@ -25,9 +25,9 @@ class TrackHeadConfig:
         hidden_channel: one more channel, 1 at the last seen cell of a point that is specified but hidden.
         width: channels between the two convolutions of the head.
         out_channels: channels the transformer receives.
-        copy_frames: latent features copied along the tracks (Wan-Move) into the image condition: 0 for none, 1 for
-            the last video frame of each latent frame (fits published image-to-video weights), 4 for every one.
-        copy_density: how densely the picture that points are copied from is encoded, along each side of a cell.
+        copy: what is carried along the tracks into the image condition: nothing, `latents` of the points' cells
+            (Wan-Move; fits published image-to-video weights), or patches of the `picture`, encoded as a video.
+        reach: how far from a point the picture is carried along with it, in latent cells.
     """
 
     id_channels: int = 64
@@ -35,17 +35,19 @@ class TrackHeadConfig:
     hidden_channel: bool = False
     width: int = 128
     out_channels: int = 32
-    copy_frames: Literal[0, 1, 4] = 0
-    copy_density: int = 1
+    copy: Literal["nothing", "latents", "picture"] = "nothing"
+    reach: float = 1.5
 
     def __post_init__(self) -> None:
         if self.id_channels % 4 or self.id_channels < 4:
             raise CheckpointError(f"id_channels must be a positive multiple of 4, got {self.id_channels}.")
-        if self.identity not in ("origin", "random") or self.copy_frames not in (0, 1, 4):
+        if self.identity not in ("origin", "random") or self.copy not in ("nothing", "latents", "picture"):
             raise CheckpointError(
-                "identity must be origin or random and copy_frames 0, 1 or 4, "
-                f"got {self.identity!r} and {self.copy_frames!r}."
+                "identity must be origin or random and copy nothing, latents or picture, "
+                f"got {self.identity!r} and {self.copy!r}."
             )
+        if not self.reach > 0:
+            raise CheckpointError(f"reach must be more than 0 latent cells, got {self.reach}.")
 
     @property
     def map_channels(self) -> int:
@@ -53,8 +55,8 @@ class TrackHeadConfig:
         return self.id_channels + int(self.hidden_channel)
 
     def condition_channels(self, latent_channels: int) -> int:
-        """Channels of the image condition: Wan's 4 mask channels and a latent, four where every frame is copied."""
-        return FRAMES_PER_LATENT + latent_channels * max(1, self.copy_frames)
+        """Channels of the image condition, as Wan's image-to-video models read it: 4 mask channels and a latent."""
+        return FRAMES_PER_LATENT + latent_channels
 
     @classmethod
     def from_json(cls, source: Path | Mapping[str, Any]) -> "TrackHeadConfig":

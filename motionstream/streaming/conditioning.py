@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from motionstream.errors import CheckpointError
 from motionstream.models.checkpoint import Checkpoint
-from motionstream.models.dense_latents import dense_latents
-from motionstream.models.track_condition import TrackMemory, condition_chunk
+from motionstream.models.track_condition import Newest, condition_chunk
 from motionstream.models.track_head import TrackHeadConfig
+from motionstream.models.track_memory import TrackMemory
+from motionstream.models.vae.protocol import StreamState
 from motionstream.tracks import Tracks
 
 logger = logging.getLogger(__name__)
 
-_LATENT_COPY = TrackHeadConfig(id_channels=4, copy_frames=1)
+_LATENT_COPY = TrackHeadConfig(id_channels=4, copy="latents")
 """For image-to-video models without a head: only the copied latents reach them (Wan-Move)."""
 
 
@@ -53,37 +53,25 @@ class Conditioner:
             logger.warning("This model has neither a track head nor an image condition: tracks change nothing.")
 
     def encode(
-        self,
-        tracks: Tracks,
-        memory: TrackMemory,
-        latent: Float[Tensor, "c h w"],
-        frame: Float[Tensor, "3 y x"],
-        *,
-        first: bool,
+        self, tracks: Tracks, memory: TrackMemory, newest: Newest, *, first: bool
     ) -> tuple[Float[Tensor, "1 m f h w"], TrackMemory]:
         """Encode the tracks of one chunk, once for all its denoising steps.
 
         Args:
             tracks: The chunk's video frames.
             memory: What the chunks before left.
-            latent: The newest clean latent frame.
-            frame: The newest video frame, values in [0, 1].
+            newest: The newest picture, in float32.
             first: Whether this is the stream's first chunk.
 
         Returns:
             The condition in the model's number type, and the memory for the next chunk.
         """
-        anchor = None
-        if self._config.copy_frames and self._config.copy_density > 1 and _has_births(tracks, memory):
-            anchor = dense_latents(self._vae, frame[None].to(self._dtype), self._config.copy_density)[0].float()
-        condition, memory = condition_chunk(tracks, memory, latent, self._config, first=first, anchor=anchor)
+        condition, memory = condition_chunk(tracks, memory, newest, self._config, self._encode, first=first)
         image = condition.image[None].to(self._dtype)
         if self._head is None:
             return image[:, : self.num_channels], memory
         return torch.cat([image, self._head(condition.motion[None].to(self._dtype))], dim=1), memory
 
-
-def _has_births(tracks: Tracks, memory: TrackMemory) -> bool:
-    """Whether a point is seen that was not known before: only then is a new picture to copy from worth its encoding."""
-    seen = tracks.ids[tracks.visible.any(axis=0)]
-    return not np.isin(seen, memory.ids.cpu().numpy()).all()
+    def _encode(self, video: Tensor, state: StreamState | None) -> tuple[Tensor, StreamState]:
+        latents, state = self._vae.encode_chunk(video.to(self._dtype), state)
+        return latents.float(), state

@@ -61,13 +61,12 @@ class StreamModel:
         return self.checkpoint.transformer.prompt_context(self.checkpoint.text_encoder.encode(prompt))
 
     def frame(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "3 h w"]:
-        """A picture as the networks read it: values in [0, 1], in their number type, on their device."""
-        picture = torch.from_numpy(pixels).to(self.checkpoint.device).permute(2, 0, 1)
-        return (picture / 255).to(self.checkpoint.dtype)
+        """A picture with values in [0, 1], in float32, on the networks' device."""
+        return torch.from_numpy(pixels).to(self.checkpoint.device).permute(2, 0, 1) / 255
 
     def encode_frame(self, frame: Float[Tensor, "3 h w"]) -> Float[Tensor, "c h2 w2"]:
         """The clean latent frame of the picture that a stream starts from, in float32."""
-        return self.checkpoint.vae.encode(frame[None, None])[0, :, 0].float()
+        return self.checkpoint.vae.encode(frame[None, None].to(self.checkpoint.dtype))[0, :, 0].float()
 
 
 def to_uint8(video: Float[Tensor, "t 3 h w"]) -> UInt8[Tensor, "t h w 3"]:

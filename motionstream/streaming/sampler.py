@@ -1,7 +1,7 @@
 """Few-step sampling of one chunk of latents: the same code makes videos and rolls the student out in training.
 
 Rectified flow with renoising (method: Student): at time s = t / 1000 the network predicts v = noise - x0, so
-x0 = z - s v; the next, lower time s' starts from z = (1 - s') x0 + s' noise with fresh noise.
+x0 = z - s v, or x0 itself; the next, lower time s' starts from z = (1 - s') x0 + s' noise with fresh noise.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def denoise_chunk(
         noise = torch.randn(shape, generator=generator, device=generator.device).to(condition.device)
         with torch.set_grad_enabled(recording and step == last):
             z = noise if x0 is None else (1 - time) * x0 + time * noise
-            x0 = z - time * _velocity(transformer, z, condition, modulation, context, cache)
+            x0 = transformer.clean(_predict(transformer, z, condition, modulation, context, cache), z, time)
             if first_latent is not None:
                 x0 = torch.cat([first_latent[:, :, None].to(x0.dtype), x0[:, :, 1:]], dim=2)
     assert x0 is not None  # a step list is never empty
@@ -112,11 +112,11 @@ def write_chunk(
     cache: KVCache,
 ) -> None:
     """Write the clean keys and values of a finished chunk, by one pass at time 0, and commit them to the cache."""
-    _velocity(transformer, latents, condition, steps.clean, context, cache)
+    _predict(transformer, latents, condition, steps.clean, context, cache)
     cache.commit()
 
 
-def _velocity(
+def _predict(
     transformer: WanTransformer,
     latents: Float[Tensor, "b c f h w"],
     condition: Float[Tensor, "b m f h w"],

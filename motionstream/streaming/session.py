@@ -12,7 +12,8 @@ from torch import Tensor
 
 from motionstream.errors import InputError, TracksError
 from motionstream.models.kv_cache import KVCache
-from motionstream.models.track_condition import TrackMemory
+from motionstream.models.track_condition import Newest
+from motionstream.models.track_memory import TrackMemory
 from motionstream.models.vae.protocol import StreamState
 from motionstream.models.wan.transformer import PromptContext
 from motionstream.streaming.image import FittedImage
@@ -47,8 +48,7 @@ class SessionState:
 
     Attributes:
         num_chunks: Chunks made so far.
-        frame: The newest video frame, values in [0, 1]; before the first chunk the picture.
-        latent: The newest clean latent frame; before the first chunk that of the picture.
+        newest: The newest video frame and its latent frame; before the first chunk the picture's.
         noise: State of the generator that draws the noise.
         prompt: The prompt in words.
         context: The prompt as the network reads it.
@@ -58,8 +58,7 @@ class SessionState:
     """
 
     num_chunks: int
-    frame: Float[Tensor, "3 y x"]
-    latent: Float[Tensor, "c h w"]
+    newest: Newest
     noise: Tensor
     prompt: str
     context: PromptContext
@@ -74,8 +73,7 @@ class SessionState:
         frame = model.frame(pixels)
         return cls(
             num_chunks=0,
-            frame=frame,
-            latent=model.encode_frame(frame),
+            newest=Newest(frame, model.encode_frame(frame)),
             noise=_generator(seed).get_state(),
             prompt=prompt,
             context=model.encode_prompt(prompt),
@@ -128,9 +126,7 @@ class StreamSession:
         index, stream = before.num_chunks, networks.stream
         _check_length(tracks, stream.video_frames_in_chunk(index), index)
         watch = Stopwatch(networks.device)
-        condition, memory = self._model.conditioner.encode(
-            tracks, before.tracks, before.latent, before.frame, first=index == 0
-        )
+        condition, memory = self._model.conditioner.encode(tracks, before.tracks, before.newest, first=index == 0)
         watch.mark()
         latents = self._denoise(condition)
         watch.mark()
@@ -141,8 +137,7 @@ class StreamSession:
         self._state = replace(
             before,
             num_chunks=index + 1,
-            frame=video[0, -1].clone(),  # views would keep the whole chunk
-            latent=latents[0, :, -1].clone(),
+            newest=before.newest.renewed(video[0, -1].float(), latents[0, :, -1]),
             noise=self._generator.get_state(),
             tracks=memory,
             decoder=decoder,
@@ -187,7 +182,7 @@ class StreamSession:
             state.context,
             state.cache,
             self._generator,
-            state.latent[None] if state.num_chunks == 0 else None,
+            state.newest.latent[None] if state.num_chunks == 0 else None,
         )
 
 

@@ -24,17 +24,15 @@ class EncodingSettings:
         shard_clips: Clips in each.
         first_seed: Of the first clip; far from the seeds that other stages and the evaluation use.
         num_frames: Video frames of a clip, a whole number of chunks.
-        copy_density: How densely the pictures that points are copied from are encoded.
     """
 
     num_shards: int = 16
     shard_clips: int = 256
     first_seed: int = 100_000_000
     num_frames: int = 33
-    copy_density: int = 4
 
 
-def anchor_frames(stream: StreamConfig, num_frames: int) -> tuple[int, ...]:
+def picture_frames(stream: StreamConfig, num_frames: int) -> tuple[int, ...]:
     """Returns the newest video frame before each chunk of a clip, and frame 0 for the first chunk."""
     starts = (stream.first_video_frame(chunk) for chunk in range(stream.num_chunks(num_frames)))
     return tuple(max(0, start - 1) for start in starts)
@@ -57,8 +55,7 @@ def encode_shard(vae_folder: Path, folder: Path, shard: int, stream: StreamConfi
     write_shard(
         shard_file(folder, shard),
         range(first, first + settings.shard_clips),
-        anchor_frames(stream, settings.num_frames),
-        settings.copy_density,
+        picture_frames(stream, settings.num_frames),
         settings.num_frames,
         load_frozen(vae_folder),
         TextEncoder.create_tiny(TEXT_SEED).encode,

@@ -14,7 +14,7 @@ from motionstream.training.frozen_vae import load_frozen
 from motionstream.training.loop import STATE_FILE
 from motionstream.training.student import Student, tiny_student
 
-EMBEDDED_STREAM = StreamConfig(height=128, width=128)
+EMBEDDED_STREAM = StreamConfig(height=128, width=128, timesteps=(1000.0, 750.0))
 """Size, chunks and memory of the checkpoint that comes with the source."""
 
 TEXT_SEED = 0

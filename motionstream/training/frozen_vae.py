@@ -53,4 +53,4 @@ def load_frozen(run_folder: Path) -> TinyVAE:
     vae = load_vae(folder)
     if not isinstance(vae, TinyVAE):
         raise InputError(f"{folder}: wanted a TinyVAE, got {type(vae).__name__}; train one with this program.")
-    return vae
+    return vae.requires_grad_(False)

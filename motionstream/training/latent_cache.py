@@ -1,4 +1,4 @@
-"""Clips encoded once and trained on many times: safetensors shards of latents, tracks and prompt embeddings."""
+"""Clips encoded once and trained on many times: shards of latents, pictures, tracks and prompt embeddings."""
 
 import json
 import os
@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from motionstream.errors import InputError
-from motionstream.models.dense_latents import dense_latents
 from motionstream.models.vae.protocol import VideoVAE
 from motionstream.tracks import Tracks
 from motionstream.training.world import Clip, make_clip
@@ -25,7 +24,7 @@ class LatentClip:
 
     Attributes:
         latents: `c f h w`.
-        anchors: dense latents `k c dh dw` of the newest video frame before each chunk (the first frame for chunk 0).
+        pictures: `k 3 y x`, values in [0, 1]: the newest video frame before each chunk (frame 0 for chunk 0).
         tracks: all points that are known.
         layer: the object each point lies on.
         prompt_embeds: `s d`.
@@ -33,7 +32,7 @@ class LatentClip:
     """
 
     latents: Tensor
-    anchors: Tensor
+    pictures: Tensor
     tracks: Tracks
     layer: np.ndarray
     prompt_embeds: Tensor
@@ -44,8 +43,7 @@ class LatentClip:
 def write_shard(
     path: Path,
     seeds: range,
-    anchor_frames: tuple[int, ...],
-    copy_density: int,
+    picture_frames: tuple[int, ...],
     num_frames: int,
     vae: VideoVAE,
     embed: Callable[[str], Tensor],
@@ -59,10 +57,9 @@ def write_shard(
     Args:
         path: file to write, whole or not at all.
         seeds: one procedural clip each.
-        anchor_frames: video frames that points may be copied from.
-        copy_density: how densely these are encoded.
+        picture_frames: video frames that are kept as pictures.
         num_frames: video frames of a clip, 1 + 4k.
-        vae: encodes them, in bfloat16 arithmetic.
+        vae: encodes them.
         embed: prompt -> embedding `1 s d`.
         batch: clips encoded at once.
         height: pixels.
@@ -73,7 +70,7 @@ def write_shard(
     parts, captions = [], []
     for start in range(0, len(seeds), batch):
         clips = [make_clip(seed, num_frames, height, width) for seed in seeds[start : start + batch]]
-        parts.append(_encoded(clips, anchor_frames, copy_density, vae, embed))
+        parts.append(_encoded(clips, picture_frames, vae, embed))
         captions += [clip.caption for clip in clips]
     tensors = {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
     fresh = path.with_suffix(".part")
@@ -83,19 +80,15 @@ def write_shard(
 
 def _encoded(
     clips: list[Clip],
-    anchor_frames: tuple[int, ...],
-    copy_density: int,
+    picture_frames: tuple[int, ...],
     vae: VideoVAE,
     embed: Callable[[str], Tensor],
 ) -> dict[str, Tensor]:
-    video = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3).float() / 255
-    pictures = video[:, list(anchor_frames)].flatten(0, 1)
-    with torch.autocast("cpu", torch.bfloat16):
-        latents, dense = vae.encode(video), dense_latents(vae, pictures, copy_density)
+    video = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3)
     visible = np.packbits(np.stack([clip.tracks.visible for clip in clips]), axis=-1)
     return {
-        "latents": latents.to(torch.bfloat16),
-        "anchors": torch.unflatten(dense.to(torch.bfloat16), 0, (len(clips), -1)),
+        "latents": vae.encode(video.float() / 255).to(torch.bfloat16),
+        "pictures": video[:, list(picture_frames)],
         "xy": torch.from_numpy(np.stack([clip.tracks.xy for clip in clips])).half(),
         "visible": torch.from_numpy(visible),
         "layer": torch.from_numpy(np.stack([clip.layer for clip in clips]).astype(np.uint8)),
@@ -130,7 +123,7 @@ class LatentCache:
         embeds = part["prompt_embeds"][i].float()
         return LatentClip(
             part["latents"][i].float(),
-            part["anchors"][i].float(),
+            part["pictures"][i].float() / 255,
             tracks,
             part["layer"][i].numpy(),
             embeds,

@@ -9,7 +9,7 @@ MAX_BLOCKS = 40_000
 
 
 def fit_linear_vae(
-    seed: int = 0, *, latent_channels: int = 24, num_batches: int = 128, equalise: float = 0.5
+    seed: int = 0, *, latent_channels: int = 96, num_batches: int = 128, equalise: float = 0.5
 ) -> TinyVAE:
     """Fits the linear autoencoder to blocks of 4 video frames of 8x8 pixels.
 

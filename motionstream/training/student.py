@@ -2,9 +2,9 @@
 
 The simplest honest route to a streaming model: every chunk is denoised given the clean chunks that the rolling cache
 would still hold (sink and window), all chunks of a clip in one forward. Rectified flow (method: Teacher):
-`z_t = (1-t) z_0 + t noise`, the network predicts `v = noise - z_0`. Times are drawn mostly from the few-step list the
-student will run on, the rest from the shifted uniform distribution. The context gets a little noise, so that the
-student's own imperfect chunks do not surprise it.
+`z_t = (1-t) z_0 + t noise`; the loss is the error of the clean latents `z_0`. Times are drawn mostly from the few-step
+list the student will run on, the rest from the shifted uniform distribution. The context gets a little noise, so that
+the student's own imperfect chunks do not surprise it.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from motionstream.config import StreamConfig
-from motionstream.models.track_condition import TrackMemory, condition_chunk
 from motionstream.models.track_head import TrackHead, TrackHeadConfig
+from motionstream.models.vae.protocol import VideoVAE
 from motionstream.models.wan import WanConfig, WanTransformer, teacher_forcing_mask
 from motionstream.tracks import Tracks
+from motionstream.training.conditioning import condition_on_truth
 from motionstream.training.latent_cache import LatentCache, LatentClip
 from motionstream.training.loop import PRINTING, LoopSettings, Loss, Run, Watch
 from motionstream.training.track_sampling import TrackSampling
@@ -48,16 +49,24 @@ class StudentSettings:
 
 @dataclass(frozen=True)
 class StudentBatch:
-    """Latents `b c f h w` with their conditioning: motion maps `b k f h w`, image condition `b m f h w`, prompts."""
+    """Clips with what the student is told of them.
+
+    Attributes:
+        latents: `b c f h w`.
+        pictures: `b k 3 y x`, the newest video frame before each chunk.
+        tracks: those that are told, by clip.
+        prompt_embeds: `b s d`, those of the empty prompt where it is not told.
+    """
 
     latents: Tensor
-    motion: Tensor
-    image: Tensor
+    pictures: Tensor
+    tracks: tuple[Tracks, ...]
     prompt_embeds: Tensor
 
     def to(self, device: torch.device | str) -> "StudentBatch":
         """Returns the batch on a device."""
-        return StudentBatch(*(part.to(device) for part in (self.latents, self.motion, self.image, self.prompt_embeds)))
+        latents, pictures, embeds = (part.to(device) for part in (self.latents, self.pictures, self.prompt_embeds))
+        return StudentBatch(latents, pictures, self.tracks, embeds)
 
 
 class Student(nn.Module):
@@ -69,11 +78,9 @@ class Student(nn.Module):
         self.track_head = track_head
 
 
-def tiny_student(latent_channels: int = 16, text_dim: int = 64) -> Student:
-    """Returns the embedded default's networks with fresh weights."""
-    head = TrackHeadConfig(
-        identity="origin", hidden_channel=True, copy_frames=4, copy_density=4, width=128, out_channels=32
-    )
+def tiny_student(latent_channels: int = 96, text_dim: int = 64) -> Student:
+    """Returns the embedded default's networks with fresh weights; it starts as the picture moved along the tracks."""
+    head = TrackHeadConfig(identity="origin", hidden_channel=True, copy="picture", width=128, out_channels=32)
     config = WanConfig(
         num_attention_heads=4,
         attention_head_dim=64,
@@ -85,56 +92,36 @@ def tiny_student(latent_channels: int = 16, text_dim: int = 64) -> Student:
         num_layers=6,
         condition_channels=head.condition_channels(latent_channels),
         track_channels=head.out_channels,
+        prediction="sample",
+        gated_condition=True,
     )
-    return Student(WanTransformer(config), TrackHead(head))
-
-
-def condition_clip(
-    clip: LatentClip, tracks: Tracks, head: TrackHeadConfig, stream: StreamConfig
-) -> tuple[Tensor, Tensor]:
-    """Encodes a clip's tracks chunk by chunk, by the code that streams them.
-
-    Returns:
-        Packed motion maps `k f h w` and image condition `m f h w` of the whole clip.
-    """
-    memory, newest, parts = TrackMemory.empty(), clip.latents[:, 0], []
-    num_frames, start, chunk = clip.latents.shape[1], 0, 0
-    while chunk * stream.chunk_frames < num_frames:
-        stop = start + stream.video_frames_in_chunk(chunk)
-        condition, memory = condition_chunk(
-            tracks.slice(start, stop), memory, newest, head, first=chunk == 0, anchor=clip.anchors[chunk]
-        )
-        parts.append(condition)
-        chunk, start = chunk + 1, stop
-        newest = clip.latents[:, min(chunk * stream.chunk_frames, num_frames) - 1]
-    return torch.cat([p.motion for p in parts], dim=1), torch.cat([p.image for p in parts], dim=1)
+    student = Student(WanTransformer(config), TrackHead(head))
+    nn.init.zeros_(student.transformer.proj_out.weight)
+    nn.init.zeros_(student.transformer.proj_out.bias)
+    return student
 
 
 def make_batch(
-    clips: list[LatentClip],
-    settings: StudentSettings,
-    head: TrackHeadConfig,
-    stream: StreamConfig,
-    rng: np.random.Generator,
+    clips: list[LatentClip], settings: StudentSettings, unprompted: Tensor, rng: np.random.Generator
 ) -> StudentBatch:
-    """Draws which tracks and prompts each clip of a batch is told and encodes them."""
-    conditions = [condition_clip(c, settings.tracks.sample(c.tracks, c.layer, rng), head, stream) for c in clips]
-    told = torch.from_numpy((rng.random(len(clips)) >= settings.text_dropout).astype(np.float32))
+    """Draws which tracks and prompts each clip of a batch is told; `unprompted` (`s d`) is the empty prompt."""
+    tracks = tuple(settings.tracks.sample(clip.tracks, clip.layer, rng) for clip in clips)
+    told = rng.random(len(clips)) >= settings.text_dropout
     return StudentBatch(
         torch.stack([c.latents for c in clips]),
-        torch.stack([motion for motion, _ in conditions]),
-        torch.stack([image for _, image in conditions]),
-        torch.stack([c.prompt_embeds for c in clips]) * told[:, None, None],
+        torch.stack([c.pictures for c in clips]),
+        tracks,
+        torch.stack([c.prompt_embeds if tell else unprompted for c, tell in zip(clips, told, strict=True)]),
     )
 
 
 def batches(
-    cache: LatentCache, settings: StudentSettings, head: TrackHeadConfig, stream: StreamConfig, seed: int, start: int
+    cache: LatentCache, settings: StudentSettings, unprompted: Tensor, seed: int, start: int
 ) -> Iterator[StudentBatch]:
     """Yields batches for ever, from step `start` on; a step's batch depends on nothing but the seed and the step."""
     for step, positions in enumerate(cache.order(seed, start, settings.batch), start):
         rng = np.random.default_rng((seed, step))
-        yield make_batch([cache[i] for i in positions], settings, head, stream, rng)
+        yield make_batch([cache[i] for i in positions], settings, unprompted, rng)
 
 
 def draw_times(
@@ -148,12 +135,14 @@ def draw_times(
     return torch.where(torch.rand(shape, generator=generator) < settings.listed_share, picked, shifted)
 
 
-def student_loss(settings: StudentSettings, stream: StreamConfig) -> Loss:
-    """Returns the flow-matching loss of a batch, over every latent frame but the given first one."""
+def student_loss(settings: StudentSettings, stream: StreamConfig, vae: VideoVAE) -> Loss:
+    """Returns the error of the clean latents of a batch, over every latent frame but the given first one."""
 
     def loss(model: nn.Module, batch: StudentBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(model, Student)
-        clean, condition = batch.latents, torch.cat([batch.image, model.track_head(batch.motion)], dim=1)
+        clean = batch.latents
+        motion, image = condition_on_truth(clean, batch.pictures, batch.tracks, model.track_head.config, vae, stream)
+        condition = torch.cat([image, model.track_head(motion)], dim=1)
         num_chunks = clean.shape[2] // stream.chunk_frames
         times = draw_times((len(clean), num_chunks), settings, stream, generator)
         times = times.repeat_interleave(stream.chunk_frames, 1).to(clean.device)
@@ -161,10 +150,9 @@ def student_loss(settings: StudentSettings, stream: StreamConfig) -> Loss:
         past = _imperfect(clean[:, :, : -stream.chunk_frames], settings.context_noise, generator)
         mix = times[:, None, :, None, None]
         noisy = (1 - mix) * clean + mix * noise
-        velocity = _velocity(model.transformer, past, noisy, condition, times, batch.prompt_embeds, stream)
-        error = (velocity - (noise - clean)).square()[:, :, 1:]
-        latent_error = error.detach().mean((1, 3, 4)) * times[:, 1:] ** 2
-        return error.mean(), {"latent_error": float(latent_error.mean(0).mean())}
+        prediction = _predict(model.transformer, past, noisy, condition, times, batch.prompt_embeds, stream)
+        error = (model.transformer.clean(prediction, noisy, mix) - clean).square()[:, :, 1:]
+        return error.mean(), {}
 
     return loss
 
@@ -175,7 +163,7 @@ def _imperfect(past: Tensor, most: float, generator: torch.Generator) -> Tensor:
     return past + (spread * torch.randn(past.shape, generator=generator)).to(past.device)
 
 
-def _velocity(
+def _predict(
     transformer: WanTransformer,
     past: Tensor,
     noisy: Tensor,
@@ -184,7 +172,7 @@ def _velocity(
     prompt_embeds: Tensor,
     stream: StreamConfig,
 ) -> Tensor:
-    """Predicts the velocity of all noisy chunks `b c f h w` at once, each with its clean past, in float32."""
+    """Predicts all noisy chunks `b c f h w` at once, each with its clean past, in float32."""
     num_past, f = past.shape[2], noisy.shape[2]
     latents = torch.cat([past, noisy], dim=2)
     conditions = torch.cat([condition[:, :, :num_past], condition], dim=2)
@@ -202,6 +190,8 @@ def train_student(
     folder: Path,
     cache: LatentCache,
     student: Student,
+    vae: VideoVAE,
+    unprompted: Tensor,
     stream: StreamConfig,
     settings: StudentSettings,
     loop: LoopSettings,
@@ -217,6 +207,8 @@ def train_student(
         folder: Of the run.
         cache: The clips.
         student: Its first weights; those of a run that is resumed take their place.
+        vae: The autoencoder of the clips, on the student's device.
+        unprompted: The empty prompt's embedding, `s d`, of clips whose prompt is not told.
         stream: Chunks, memory and timesteps.
         settings: Of the batches.
         loop: Of the steps.
@@ -229,7 +221,7 @@ def train_student(
     run.resume()
     if compile_model:
         student.transformer.compile(dynamic=False)
-    made = batches(cache, settings, student.track_head.config, stream, seed, run.step)
+    made = batches(cache, settings, unprompted, seed, run.step)
     device = student.transformer.proj_out.weight.device
-    run.fit((batch.to(device) for batch in made), loss or student_loss(settings, stream), watch)
+    run.fit((batch.to(device) for batch in made), loss or student_loss(settings, stream, vae), watch)
     return run

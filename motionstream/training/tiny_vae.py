@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
 from motionstream.models.vae.tiny_blocks import MemBlock
 from motionstream.training.loop import PRINTING, STATE_FILE, LoopSettings, Loss, Run, Watch
+from motionstream.training.pixel_loss import reconstruction_loss
 from motionstream.training.world import make_clip
 
 DEEP_CONFIG = TinyVAEConfig.embedded(encoder_channels=48, decoder_channels=(128, 64, 48, 32))
@@ -74,12 +75,6 @@ class CropDataset(Dataset[Tensor]):
         return torch.from_numpy(np.stack(crops)).permute(0, 1, 4, 2, 3).contiguous()
 
 
-def opponent(device: torch.device | str = "cpu") -> Tensor:
-    """Returns the 3x3 matrix from RGB to brightness, blue against yellow and red against green (ITU-R BT.601)."""
-    rows = [[0.299, 0.587, 0.114], [-0.169, -0.331, 0.500], [0.500, -0.419, -0.081]]
-    return torch.tensor(rows, device=device)
-
-
 @torch.no_grad()
 def start_weights(vae: TinyVAE, video: Tensor) -> None:
     """Starts the shortcut at the principal components of `video` (`b t 3 h w`) and the deep stacks beside it at zero.
@@ -122,19 +117,6 @@ def shift(x: Tensor, cells: Tensor) -> Tensor:
     grid = F.affine_grid(theta, [b, 1, h, w], align_corners=False).repeat_interleave(t, 0)
     moved = F.grid_sample(x.flatten(0, 1).float(), grid, padding_mode="border", align_corners=False)
     return moved.view(b, t, c, h, w)
-
-
-def reconstruction_loss(made: Tensor, wanted: Tensor, gradient_weight: float) -> Tensor:
-    """L1 of the pixels and of their differences along x, y and t (`b t 3 h w`): flat areas and edges both count.
-
-    Colour errors weigh twice: they are small numbers that the eye sees at once.
-    """
-    weights = opponent(made.device) * torch.tensor([[1.0], [2.0], [2.0]], device=made.device)
-    error = torch.einsum("btchw,oc->btohw", made.float() - wanted, weights)
-    loss = error.abs().mean()
-    for dim in (1, 3, 4):
-        loss = loss + gradient_weight * error.diff(dim=dim).abs().mean()
-    return loss
 
 
 def tiny_vae_loss(settings: TinyVAESettings) -> Loss:

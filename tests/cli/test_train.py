@@ -31,15 +31,13 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(frozen_vae, "measure_latents", lambda vae, *_: ((0.0,) * vae.latent_channels, 0.5))
     monkeypatch.setattr(encoding, "ProcessPoolExecutor", lambda workers, **_: ThreadPoolExecutor(workers))
     settings = encoding.EncodingSettings
-    monkeypatch.setattr(
-        encoding, "EncodingSettings", lambda num_shards: settings(num_shards=num_shards, shard_clips=4, copy_density=2)
-    )
+    monkeypatch.setattr(encoding, "EncodingSettings", lambda num_shards: settings(num_shards=num_shards, shard_clips=4))
     return tmp_path
 
 
 def small_student(latent_channels: int) -> Student:
     head = TrackHeadConfig(
-        id_channels=8, identity="origin", hidden_channel=True, copy_frames=4, copy_density=2, width=16, out_channels=8
+        id_channels=8, identity="origin", hidden_channel=True, copy="picture", width=16, out_channels=8
     )
     config = WanConfig(
         num_attention_heads=2,
@@ -52,6 +50,8 @@ def small_student(latent_channels: int) -> Student:
         num_layers=2,
         condition_channels=head.condition_channels(latent_channels),
         track_channels=head.out_channels,
+        prediction="sample",
+        gated_condition=True,
     )
     return Student(WanTransformer(config), TrackHead(head))
 
@@ -71,9 +71,9 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
     told = capsys.readouterr()
     assert "runs/student/state.pt: 3 steps on 8 clips" in told.out
     assert "step 3/3" in told.err
-    train("rollout", "--steps", "1", "--preview-every", "0")
+    train("rollout", "--student", "runs/student", "--steps", "1", "--preview-every", "0")
     assert "runs/rollout/state.pt: 1 steps" in capsys.readouterr().out
-    train("export", "--student", "runs/rollout", "--out", "tiny")
+    train("export", "--out", "tiny")
     assert "generate --checkpoint tiny" in capsys.readouterr().out
     checkpoint = load_checkpoint("tiny")
     assert checkpoint.vae.latent_channels == 6
@@ -83,11 +83,11 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
 def test_pictures_and_curves_of_a_run_are_drawn(small: Path) -> None:
     train("tiny-vae", "--channels", "6")
     train("encode", "--shards", "1", "--workers", "1")
-    train("student", "--steps", "4", "--preview-every", "3")
+    train("rollout", "--steps", "4", "--preview-every", "3")
     train("curves", "--out", "curves.png")
-    pictures = sorted(path.name for path in (small / "runs" / "student" / "previews").iterdir())
+    pictures = sorted(path.name for path in (small / "runs" / "rollout" / "previews").iterdir())
     assert pictures == ["step_000003.png", "step_000004.png"]
-    with Image.open(small / "runs" / "student" / "previews" / pictures[0]) as picture:
+    with Image.open(small / "runs" / "rollout" / "previews" / pictures[0]) as picture:
         assert picture.size == (5 * 48, 6 * 32)
     with Image.open(small / "curves.png") as picture:
         assert picture.width > picture.height
@@ -118,7 +118,7 @@ def test_the_deep_autoencoder_is_trained_by_steps(small: Path, monkeypatch: pyte
         (("student", "--steps", "0"), "--steps: wanted at least 1, got 0"),
         (("student", "--learning-rate", "0"), "--learning-rate: wanted a positive number"),
         (("encode", "--workers", "0"), "--workers: wanted at least 1, got 0"),
-        (("curves", "--out", "x.png"), "runs/student/curve.csv: wanted a training curve"),
+        (("curves", "--out", "x.png"), "runs/rollout/curve.csv: wanted a training curve"),
         (("export", "--out", "x"), "run `motionstream train tiny-vae`"),
     ],
 )

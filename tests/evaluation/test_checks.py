@@ -9,6 +9,7 @@ import pytest
 
 from motionstream.errors import InputError
 from motionstream.evaluation.checks import check_clips, check_photographs, check_two_drags
+from motionstream.evaluation.checks.clips import ClipScore, ClipsResult
 from motionstream.evaluation.generation import generated
 from motionstream.evaluation.scenes import photograph, two_drags_of_clips, two_drags_on_clip
 from motionstream.tracks import Tracks
@@ -84,10 +85,22 @@ def test_on_held_out_clips_an_obedient_model_passes_and_a_still_one_gains_nothin
     assert good.mean("tracked").mean > 0.85
     idle = check_clips(lazy, clips)
     assert not idle.passed
-    assert idle.mean("gain_db").mean == pytest.approx(0)
+    assert idle.mean("gain_db").mean == idle.pooled_gain_db == pytest.approx(0)
     assert idle.scores[0].still_moving_epe_px == pytest.approx(20 * np.arange(1, 17).mean() / 16, rel=1e-4)
     assert idle.scores[0].moving_epe_px == pytest.approx(idle.scores[0].still_moving_epe_px, abs=0.2)
     assert good.scores[0].floor_epe_px < 0.3
+
+
+def test_over_all_pixels_a_clip_that_hardly_moves_counts_for_little() -> None:
+    unmeasured = dict.fromkeys(
+        ("ssim", "epe_px", "moving_epe_px", "still_moving_epe_px", "floor_epe_px", "tracked"), 0.0
+    )
+    scores = tuple(
+        ClipScore(psnr_db=psnr, still_psnr_db=still, **unmeasured) for psnr, still in ((20.0, 10.0), (30.0, 50.0))
+    )
+    result = ClipsResult(scores=scores, demanded_gain_db=3.0)
+    assert result.mean("gain_db").mean == pytest.approx(-5)
+    assert result.pooled_gain_db == pytest.approx(10 * np.log10((0.1 + 1e-5) / (0.01 + 1e-3)))
 
 
 def test_points_told_to_the_model_can_be_limited_and_are_drawn_by_the_seed(patch_over_background: Any) -> None:

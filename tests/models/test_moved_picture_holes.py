@@ -153,11 +153,12 @@ def test_two_points_whose_ways_differ_by_less_than_a_place_both_carry_across_the
 def test_a_pan_leaves_the_strip_that_enters_to_the_fill(scene: Any) -> None:
     newest = scene.picture()
     grid = [(x, y) for y in range(3, 32, 8) for x in range(3, 64, 8)]
-    made = scene.one_chunk(scene.tracks(*(jumping(xy, (13, 0)) for xy in grid)), newest)
+    ways = np.array([0, 6, 13, 13, 13, 13, 13, 13, 13])[:, None] * (1, 0)  # those at the right border go out on the way
+    made = scene.one_chunk(scene.tracks(*(np.array(xy) + ways for xy in grid)), newest)
     # Of places with their middle at 2, 6, 10, 14, ... the first three come from outside.
-    assert torch.equal(made.carried[1:], torch.tensor([-1, 0.5, 1, 1, 1, 1, 1, 1]).expand(8, 4, 8))
-    close(made.video[1:, :, :, 13:], newest[:, :, :-13])
-    close(made.video[1:, :, :, 12], newest[:, :, 0])
+    assert torch.equal(made.carried[2:], torch.tensor([-1, 0.5, 1, 1, 1, 1, 1, 1]).expand(7, 4, 8))
+    close(made.video[2:, :, :, 13:], newest[:, :, :-13])
+    close(made.video[2:, :, :, 12], newest[:, :, 0])
     strip = made.video[4, :, :, :12]
     assert max(strip.diff(dim=1).abs().mean(), strip.diff(dim=2).abs().mean()) < 0.02
     assert newest.diff(dim=1).abs().mean() > 0.3  # as it was, and where its border is repeated
@@ -181,3 +182,24 @@ def test_whose_part_is_whose_is_asked_of_points_born_on_the_same_picture_alone(s
     by_early, by_late = scene.within(24, 8, 0.9), scene.within(16.3, 8.1, 0.9)
     close(made[3:, :, by_early], first.roll(16, 2)[:, by_early])
     close(made[3:, :, by_late], second.roll(8, 2)[:, by_late])
+
+
+@pytest.mark.parametrize("scene", [(8, 16, 8), (5, 9, 8)], indirect=True)
+def test_a_wide_hole_is_filled_from_its_one_side_in_a_picture_of_any_shape(scene: Any) -> None:
+    newest = scene.colour(*BLUE)
+    grid = [(x, y) for y in range(4, scene.rows, 8) for x in range(4, scene.columns, 8)]
+    far = 0.8 * scene.columns
+    close(scene.one_chunk(scene.tracks(*(jumping(xy, (far, 0)) for xy in grid)), newest).video, newest)
+
+
+@pytest.mark.parametrize("scene", [(4, 8, 4)], indirect=True)
+def test_where_a_hidden_point_is_said_to_be_means_nothing(scene: Any) -> None:
+    paths = [jumping((14, 8), (2, 0)), jumping((18, 8), (0, 0))]
+    visible = np.ones((9, 2), bool)
+    visible[1:, 1] = False
+    newest = scene.picture()
+    made = scene.one_chunk(scene.tracks(*paths, visible=visible), newest)
+    elsewhere = scene.one_chunk(scene.tracks(paths[0], jumping((18, 8), (11, 6)), visible=visible), newest)
+    assert made.carried.clamp(min=0)[1:].any()
+    assert torch.equal(made.carried, elsewhere.carried)
+    assert torch.equal(made.video, elsewhere.video)

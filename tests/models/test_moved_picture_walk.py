@@ -42,9 +42,14 @@ def read_cubic(anchor: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def halved(maps: np.ndarray) -> np.ndarray:
-    """Means over 2x2 values of `c y x`; a last odd row or column is left out."""
-    rows, columns = maps.shape[1] // 2, maps.shape[2] // 2
-    return np.asarray(maps[:, : 2 * rows, : 2 * columns].reshape(-1, rows, 2, columns, 2).mean((2, 4)))
+    """Means over half as many rows and columns of `c y x`; of an odd number the middle ones count twice."""
+
+    def weights(fine: int) -> np.ndarray:
+        coarse = -(-fine // 2)
+        parts = [(i * fine // coarse, -(-(i + 1) * fine // coarse)) for i in range(coarse)]
+        return np.array([[(a <= j < b) / (b - a) for j in range(fine)] for a, b in parts])
+
+    return np.asarray(weights(maps.shape[1]) @ maps @ weights(maps.shape[2]).T)
 
 
 def grown(maps: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -60,7 +65,7 @@ def grown(maps: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def pulled_and_pushed(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """The picture `3 y x` with its hole filled, coarser values counting where less than a quarter is known."""
     levels = [(picture * ~hole, 1.0 - hole[None])]
-    while min(levels[-1][1].shape[1:]) > 1:
+    while max(levels[-1][1].shape[1:]) > 1:
         levels.append((halved(levels[-1][0]), halved(levels[-1][1])))
     filled = levels[-1][0] / levels[-1][1]
     for colour, weight in reversed(levels[:-1]):
@@ -90,11 +95,15 @@ class SlowMove:
         Hidden ones were where they were last seen, those that are yet to be born at their origin.
         """
         frame = max(int(np.flatnonzero(self.chunk_of == chunk)[0]) - 1, 0)
+        return self.last_seen(frame), self.visible[frame]
+
+    def last_seen(self, frame: int) -> np.ndarray:
+        """Where each point was last visible up to a frame; one that is yet to be born, at its origin."""
         xy = self.origins.copy()
         for point, seen in enumerate(self.visible[: frame + 1].T):
             if seen.any():
                 xy[point] = self.xy[np.flatnonzero(seen)[-1], point]
-        return xy, self.visible[frame]
+        return xy
 
     def nearest(self, x: float, y: float, xy: np.ndarray, among: np.ndarray, reach: float = np.inf) -> int:
         """The nearest of the points in `among`, or -1 where there is none within reach."""
@@ -110,13 +119,17 @@ class SlowMove:
         if point < 0:
             return -1
         ways = xy - self.origins
+        at_border = ((xy < PLACES_PER_CELL) | (xy > np.array(self.shape[::-1]) - PLACES_PER_CELL)).any(1)
         source = np.array([x, y]) - ways[point]
         if not all(surely(at, ROUNDING) and surely(end - at, ROUNDING) for at, end in zip(source, self.shape[::-1])):
             self.outside += 1
             return -1
         assert surely(np.abs(source - source.round()).min(), ROUNDING)
         owner = self.nearest(*np.floor(source) + 0.5, self.origins, self.born_in == self.born_in[point])
-        alike = surely(1 - ((ways[owner] - ways[point]) ** 2).sum(), ROUNDING)
+        part = 1.0
+        if at_border[owner] and not visible[owner]:
+            part = float(np.clip(ways[owner] @ ways[point] / max(ways[point] @ ways[point], 1e-6), 0, 1))
+        alike = surely(1 - ((ways[owner] - part * ways[point]) ** 2).sum(), ROUNDING)
         self.foreign += not alike
         return point if alike else -1
 
@@ -127,7 +140,7 @@ class SlowMove:
     def frame(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """The picture and the shares."""
         chunk = self.chunk_of[frame]
-        then, now = self.leaders(*self.before(chunk)) >= 0, self.leaders(self.xy[frame], self.visible[frame])
+        then, now = self.leaders(*self.before(chunk)) >= 0, self.leaders(self.last_seen(frame), self.visible[frame])
         made, leader = self.pictures[chunk].copy(), self.by_pixel(now)
         for point in np.unique(now[now >= 0]):
             y, x = np.nonzero(leader == point)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from motionstream.models.checkpoint import Checkpoint, load_checkpoint
-from motionstream.models.dense_latents import dense_latents
-from motionstream.models.track_condition import TrackMemory, condition_chunk
+from motionstream.models.track_condition import Newest, condition_chunk
+from motionstream.models.track_memory import TrackMemory
 from motionstream.streaming.conditioning import Conditioner
 from motionstream.tracks import Tracks
 
@@ -28,34 +28,23 @@ def moving(ids: list[int], num_frames: int) -> Tracks:
 
 
 @torch.no_grad()
-def test_points_are_copied_from_the_frame_they_were_born_on(checkpoint: Checkpoint) -> None:
+def test_a_chunk_is_told_the_image_condition_and_the_encoded_tracks(checkpoint: Checkpoint) -> None:
     head = checkpoint.track_head
     assert head is not None
     conditioner, memory, wanted_memory = Conditioner(checkpoint), TrackMemory.empty(), TrackMemory.empty()
     for chunk, (ids, frame) in enumerate(zip(([3, 5], [3, 5, 8]), FRAMES, strict=True)):
-        tracks, first = moving(ids, 9 if chunk == 0 else 12), chunk == 0
-        made, memory = conditioner.encode(tracks, memory, LATENT, frame, first=first)
-        anchor = dense_latents(checkpoint.vae, frame[None], head.config.copy_density)[0]
-        wanted, wanted_memory = condition_chunk(tracks, wanted_memory, LATENT, head.config, first=first, anchor=anchor)
+        tracks, first, newest = moving(ids, 9 if chunk == 0 else 12), chunk == 0, Newest(frame, LATENT)
+        made, memory = conditioner.encode(tracks, memory, newest, first=first)
+        encode = checkpoint.vae.encode_chunk
+        wanted, wanted_memory = condition_chunk(tracks, wanted_memory, newest, head.config, encode, first=first)
         torch.testing.assert_close(made, torch.cat([wanted.image, head(wanted.motion[None])[0]])[None])
         assert made.shape[1] == conditioner.num_channels
-    assert len(memory.anchors) == 2
+    assert [torch.equal(anchor, frame) for anchor, frame in zip(memory.anchors, FRAMES, strict=True)] == [True, True]
 
 
 @torch.no_grad()
-def test_a_frame_is_encoded_only_where_a_new_point_is_seen(
-    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    num_encoded, encode = [0], checkpoint.vae.encode
-
-    def counted(video: torch.Tensor) -> torch.Tensor:
-        num_encoded[0] += 1
-        return encode(video)
-
-    monkeypatch.setattr(checkpoint.vae, "encode", counted)
-    conditioner, memory, counts = Conditioner(checkpoint), TrackMemory.empty(), []
-    hidden = Tracks(ids=np.array([3, 7]), xy=moving([3, 7], 12).xy, visible=np.repeat([[True, False]], 12, axis=0))
-    for tracks in (Tracks.empty(9), moving([3], 12), moving([3], 12), hidden, moving([3, 7], 12)):
-        _, memory = conditioner.encode(tracks, memory, LATENT, FRAMES[0], first=len(tracks) == 9)
-        counts.append(num_encoded[0])
-    assert counts == [0, 1, 1, 1, 2]
+def test_pictures_are_moved_in_float32_whatever_the_networks_compute_in(tiny_checkpoint: Path) -> None:
+    half = load_checkpoint(tiny_checkpoint, "cpu", torch.bfloat16)
+    made, memory = Conditioner(half).encode(moving([3], 9), TrackMemory.empty(), Newest(FRAMES[0], LATENT), first=True)
+    assert made.dtype == torch.bfloat16
+    assert memory.anchors[0].dtype == torch.float32

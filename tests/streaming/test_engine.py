@@ -215,7 +215,8 @@ def test_a_model_without_a_track_head_streams_by_latent_copy_or_says_that_tracks
 
     loaded = load_checkpoint(tiny_checkpoint)
     for extra, steered in ((8, True), (0, False)):
-        config = replace(loaded.transformer.config, condition_channels=extra, track_channels=0)
+        shape = replace(loaded.transformer.config, prediction="velocity", gated_condition=False)
+        config = replace(shape, condition_channels=extra, track_channels=0)
         torch.manual_seed(1)
         bare = replace(loaded, transformer=WanTransformer(config).eval(), track_head=None)
         engine = StreamEngine(bare)
@@ -231,7 +232,7 @@ def test_input_channels_that_nothing_makes_are_named(tiny_checkpoint: Path) -> N
     from motionstream.models.wan import WanTransformer
 
     loaded = load_checkpoint(tiny_checkpoint)
-    config = replace(loaded.transformer.config, condition_channels=3, track_channels=0)
+    config = replace(loaded.transformer.config, condition_channels=3, track_channels=0, gated_condition=False)
     with pytest.raises(CheckpointError, match="wanted 0 or 8 input channels behind the latents, got 3"):
         StreamEngine(replace(loaded, transformer=WanTransformer(config), track_head=None))
 

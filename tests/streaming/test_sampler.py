@@ -1,5 +1,6 @@
 """Few-step sampling of a chunk: the rule itself, what it leaves in the cache, where gradients flow."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,19 @@ from motionstream.streaming.sampler import DenoisingSteps, denoise_chunk, sample
 TIMESTEPS = (1000.0, 927.0, 771.0)
 
 
-@pytest.fixture(scope="module")
-def network(tiny_checkpoint: Path) -> WanTransformer:
+@pytest.fixture(scope="module", params=["velocity", "sample"])
+def network(request: pytest.FixtureRequest, tiny_checkpoint: Path) -> WanTransformer:
+    """Both kinds of prediction; the checkpoint's is the sample."""
     network, _ = load_transformer(tiny_checkpoint / "transformer")
-    return network
+    if request.param == "sample":
+        return network
+    torch.manual_seed(0)
+    return WanTransformer(replace(network.config, prediction="velocity", gated_condition=False)).eval()
+
+
+def clean_estimate(network: WanTransformer, z: Tensor, sigma: float, prediction: Tensor) -> Tensor:
+    """x0, predicted as it is or as v = noise - x0 of z = (1 - s) x0 + s noise."""
+    return prediction if network.config.prediction == "sample" else z - sigma * prediction
 
 
 @pytest.fixture
@@ -47,15 +57,15 @@ def noise(seed: int = 7) -> torch.Generator:
 def by_hand(
     network: WanTransformer, condition: Tensor, context: PromptContext, cache: KVCache, generator: torch.Generator
 ) -> list[Tensor]:
-    """The clean estimate after each step, from the formula z = (1 - s) x0 + s noise, x0 = z - s v."""
+    """The clean estimate after each step, from the formula z = (1 - s) x0 + s noise."""
     estimates: list[Tensor] = []
     for timestep in TIMESTEPS:
         sigma = timestep / 1000
         drawn = torch.randn(1, 4, 3, 4, 4, generator=generator)
         z = (1 - sigma) * estimates[-1] + sigma * drawn if estimates else drawn
         modulation = network.modulation(torch.tensor([timestep]))[0]
-        velocity = network.forward_chunk(torch.cat([z, condition], dim=1), modulation, context, cache)
-        estimates.append(z - sigma * velocity)
+        prediction = network.forward_chunk(torch.cat([z, condition], dim=1), modulation, context, cache)
+        estimates.append(clean_estimate(network, z, sigma, prediction))
     return estimates
 
 
@@ -127,10 +137,10 @@ def test_gradients_flow_through_the_last_step_alone(network: WanTransformer, con
     generator, sigma = noise(), TIMESTEPS[2] / 1000
     drawn = [torch.randn(1, 4, 3, 4, 4, generator=generator) for _ in range(3)][2]
     z = (1 - sigma) * before + sigma * drawn
-    velocity = network.forward_chunk(
+    prediction = network.forward_chunk(
         torch.cat([z, wanted_condition], dim=1), steps.modulations[2], context, new_cache(network)
     )
-    (z - sigma * velocity).square().sum().backward()
+    clean_estimate(network, z, sigma, prediction).square().sum().backward()
     wanted = network.blocks[0].ffn.net[2].weight.grad
     network.zero_grad()
     made = denoise_chunk(network, made_condition, steps, context, new_cache(network), noise())

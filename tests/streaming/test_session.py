@@ -179,7 +179,7 @@ def test_a_long_stream_holds_on_to_no_more_memory(engine: StreamEngine, session:
     early = held_bytes(session)
     make(session, engine, 30)
     assert held_bytes(session) == early
-    for newest in (session._state.latent, session._state.frame):
+    for newest in (session._state.newest.latent, session._state.newest.canvas):
         assert newest.untyped_storage().nbytes() == newest.nbytes
 
 

@@ -37,8 +37,7 @@ def student() -> Student:
         id_channels=8,
         identity="origin",
         hidden_channel=True,
-        copy_frames=4,
-        copy_density=2,
+        copy="picture",
         width=16,
         out_channels=8,
     )
@@ -53,25 +52,27 @@ def student() -> Student:
         num_layers=2,
         condition_channels=head.condition_channels(LATENT_CHANNELS),
         track_channels=head.out_channels,
+        prediction="sample",
+        gated_condition=True,
     )
     return Student(WanTransformer(config), TrackHead(head))
 
 
 @pytest.fixture
 def clips() -> list[LatentClip]:
-    """Three clips of 33 video frames: latents 4x6 cells, anchors twice as dense, 100 points on three things."""
+    """Three clips of 33 video frames: latents of 4x6 cells, 100 points on three things."""
     made = []
     for seed in range(3):
         rng = np.random.default_rng(seed)
         xy = rng.random((1, 100, 2)) + np.cumsum(rng.normal(0, 0.01, (33, 100, 2)), axis=0)
         tracks = Tracks(ids=np.arange(100), xy=xy, visible=np.ones((33, 100), bool))
         latents = torch.from_numpy(rng.normal(size=(LATENT_CHANNELS, 9, 4, 6))).float()
-        anchors = torch.from_numpy(rng.normal(size=(3, LATENT_CHANNELS, 9, 13))).float()
+        pictures = torch.from_numpy(rng.random((3, 3, 32, 48))).float()
         prompt = torch.from_numpy(rng.normal(size=(5, TEXT_DIM))).float()
         made.append(
             LatentClip(
                 latents=latents,
-                anchors=anchors,
+                pictures=pictures,
                 tracks=tracks,
                 layer=rng.integers(0, 3, 100),
                 prompt_embeds=prompt,

@@ -9,11 +9,11 @@ from motionstream.config import StreamConfig
 from motionstream.errors import InputError
 from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
 from motionstream.training import encoding
-from motionstream.training.encoding import EncodingSettings, anchor_frames, encode_shards, missing_shards
+from motionstream.training.encoding import EncodingSettings, encode_shards, missing_shards, picture_frames
 from motionstream.training.frozen_vae import save_frozen
 from motionstream.training.latent_cache import LatentCache
 
-SETTINGS = EncodingSettings(num_shards=3, shard_clips=2, first_seed=70, num_frames=21, copy_density=2)
+SETTINGS = EncodingSettings(num_shards=3, shard_clips=2, first_seed=70, num_frames=21)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_every_shard_holds_its_own_clips(vae_folder: Path, stream: StreamConfig)
     cache = LatentCache(vae_folder.parent / "latents")
     assert len(cache) == 6
     assert cache[0].latents.shape == (4, 6, 4, 6)
-    assert cache[0].anchors.shape == (2, 4, 9, 13)
+    assert cache[0].pictures.shape == (2, 3, 32, 48)
     assert len({cache[i].latents.numpy().tobytes() for i in range(6)}) == 6
 
 
@@ -49,9 +49,9 @@ def test_only_missing_shards_are_made(vae_folder: Path, stream: StreamConfig) ->
     assert [path.read_bytes() for path in sorted(latents.iterdir())][:2] == before
 
 
-def test_points_are_copied_from_the_newest_frame_before_each_chunk(stream: StreamConfig) -> None:
-    assert anchor_frames(stream, 33) == (0, 8, 20)
-    assert anchor_frames(StreamConfig(height=8, width=8, chunk_frames=1), 9) == (0, 0, 4)
+def test_pictures_are_the_newest_frames_before_each_chunk(stream: StreamConfig) -> None:
+    assert picture_frames(stream, 33) == (0, 8, 20)
+    assert picture_frames(StreamConfig(height=8, width=8, chunk_frames=1), 9) == (0, 0, 4)
 
 
 def test_without_an_autoencoder_nothing_is_started(tmp_path: Path, stream: StreamConfig) -> None:

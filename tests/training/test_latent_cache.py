@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from motionstream.errors import InputError
-from motionstream.models.dense_latents import dense_latents
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.training.latent_cache import LatentCache, write_shard
@@ -27,8 +26,8 @@ def embed(caption: str) -> Tensor:
 @pytest.fixture
 def folder(tmp_path: Path, small_vae: TinyVAE) -> Path:
     """Two shards, of three and of two clips."""
-    write_small_shard(tmp_path / "00000.safetensors", range(100, 103), (0, 4), 2, 9, small_vae, embed, batch=2)
-    write_small_shard(tmp_path / "00001.safetensors", range(103, 105), (0, 4), 2, 9, small_vae, embed, batch=2)
+    write_small_shard(tmp_path / "00000.safetensors", range(100, 103), (0, 4), 9, small_vae, embed, batch=2)
+    write_small_shard(tmp_path / "00001.safetensors", range(103, 105), (0, 4), 9, small_vae, embed, batch=2)
     return tmp_path
 
 
@@ -42,10 +41,7 @@ def test_a_cached_clip_is_the_world_s_clip_encoded(folder: Path, small_vae: Tiny
             wanted = small_vae.encode(video)[0]
         assert kept.latents.shape == (4, 3, 4, 6)
         torch.testing.assert_close(kept.latents, wanted, rtol=0, atol=0.03 * float(wanted.abs().max()))
-        with torch.inference_mode():
-            dense = dense_latents(small_vae, video[0, [0, 4]], density=2)
-        assert kept.anchors.shape == (2, 4, 9, 13)
-        torch.testing.assert_close(kept.anchors, dense, rtol=0, atol=0.03 * float(dense.abs().max()))
+        assert torch.equal(kept.pictures, video[0, [0, 4]])
         assert kept.caption == clip.caption
         assert torch.equal(kept.prompt_embeds, embed(clip.caption)[0].float())
         assert np.array_equal(kept.layer, clip.layer)
@@ -66,7 +62,7 @@ def test_tracks_come_back_within_a_sixteenth_of_a_pixel(folder: Path) -> None:
 def test_a_shard_that_exists_is_left_alone(folder: Path, small_vae: TinyVAE) -> None:
     path = folder / "00000.safetensors"
     before = path.read_bytes()
-    write_small_shard(path, range(900, 903), (0, 4), 2, 9, small_vae, embed)
+    write_small_shard(path, range(900, 903), (0, 4), 9, small_vae, embed)
     assert path.read_bytes() == before
 
 
@@ -76,13 +72,13 @@ def test_a_shard_is_written_whole_or_not_at_all(tmp_path: Path, small_vae: TinyV
         raise RuntimeError("no text encoder")
 
     with pytest.raises(RuntimeError, match="no text encoder"):
-        write_small_shard(tmp_path / "00000.safetensors", range(2), (0,), 2, 9, small_vae, failing)
+        write_small_shard(tmp_path / "00000.safetensors", range(2), (0,), 9, small_vae, failing)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_a_real_text_encoder_s_embeddings_are_kept(tmp_path: Path, small_vae: TinyVAE) -> None:
     encoder = TextEncoder.create_tiny(seed=0)
-    write_small_shard(tmp_path / "00000.safetensors", range(2), (0,), 2, 5, small_vae, encoder.encode)
+    write_small_shard(tmp_path / "00000.safetensors", range(2), (0,), 5, small_vae, encoder.encode)
     clip = LatentCache(tmp_path)[1]
     torch.testing.assert_close(clip.prompt_embeds, encoder.encode(clip.caption)[0], atol=0.02, rtol=0.01)
 

@@ -9,13 +9,12 @@ from torch import Tensor
 
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.training.loop import LoopSettings, Run
+from motionstream.training.pixel_loss import opponent, reconstruction_loss
 from motionstream.training.tiny_vae import (
     CropDataset,
     TinyVAESettings,
     batches,
     measure_latents,
-    opponent,
-    reconstruction_loss,
     shift,
     start_video,
     start_weights,

@@ -116,7 +116,7 @@ class TinyVAEConfig:
         )
 
     @classmethod
-    def linear(cls, latent_channels: int = 24) -> "TinyVAEConfig":
+    def linear(cls, latent_channels: int = 96) -> "TinyVAEConfig":
         """No stacks at all: principal components of blocks of 4 x 8 x 8 pixels (the first embedded checkpoint)."""
         return cls(
             latent_channels=latent_channels,

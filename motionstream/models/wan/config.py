@@ -7,19 +7,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from motionstream.errors import CheckpointError
+
+MASK_CHANNELS = 4
+"""Channels of an image condition before its latents: one a video frame of a latent frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WanConfig:
-    """Sizes of a Wan transformer; the fields are those of diffusers' `WanTransformer3DModel` and two of ours.
+    """Sizes of a Wan transformer; the fields are those of diffusers' `WanTransformer3DModel` and four of ours.
 
     Attributes:
         patch_size: Latent frames, rows and columns that make one token.
         in_channels: Channels of the latents, image condition included where the published model has one (I2V: 36).
-        out_channels: Channels of the predicted velocity.
+        out_channels: Channels of the prediction.
         text_dim: Width of the text encoder's output.
         freq_dim: Width of the sinusoidal time embedding.
         cross_attn_norm: Whether a layer norm precedes the cross-attention.
@@ -30,6 +33,11 @@ class WanConfig:
         pos_embed_seq_len: Image tokens with a learned position (first-and-last-frame models only).
         condition_channels: Extra input channels for an image condition (ours; 0 in published files).
         track_channels: Extra input channels for the encoded motion map (ours; 0 in published files).
+        prediction: What comes out: the flow-matching velocity (published files), or the clean sample (ours), which a
+            small network can give of latents with many channels and a velocity, mostly noise, it cannot (JiT: Li & He
+            2025).
+        gated_condition: Whether the image condition's latents, weighted by one more channel of output, are added to
+            a predicted sample (ours): what is known already need not pass through the network.
     """
 
     patch_size: tuple[int, int, int] = (1, 2, 2)
@@ -50,6 +58,8 @@ class WanConfig:
     pos_embed_seq_len: int | None = None
     condition_channels: int = 0
     track_channels: int = 0
+    prediction: Literal["velocity", "sample"] = "velocity"
+    gated_condition: bool = False
 
     def __post_init__(self) -> None:
         if self.qk_norm != "rms_norm_across_heads":
@@ -63,6 +73,16 @@ class WanConfig:
             )
         if self.attention_head_dim % 2 or self.attention_head_dim < 6:
             raise CheckpointError(f"attention_head_dim must be even and at least 6, got {self.attention_head_dim}")
+        if self.prediction not in ("velocity", "sample"):
+            raise CheckpointError(f"prediction must be velocity or sample, got {self.prediction!r}")
+        wanted = MASK_CHANNELS + 2 * self.out_channels
+        if self.gated_condition and (
+            self.prediction != "sample" or self.in_channels + self.condition_channels < wanted
+        ):
+            raise CheckpointError(
+                f"gated_condition needs prediction sample and at least {wanted} channels of latents and image "
+                f"condition, got {self.prediction} and {self.in_channels + self.condition_channels}"
+            )
         if (self.image_dim is None) != (self.added_kv_proj_dim is None):
             raise CheckpointError("image_dim and added_kv_proj_dim come together: set both or neither")
 

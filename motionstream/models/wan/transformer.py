@@ -14,9 +14,12 @@ from motionstream.models.kv_cache import KVCache
 from motionstream.models.rope import RotaryTables
 from motionstream.models.wan.attention import PromptKeys, Visibility, attend, attend_cached
 from motionstream.models.wan.block import BlockModulation, WanBlock, modulated_norm
-from motionstream.models.wan.config import WanConfig
+from motionstream.models.wan.config import MASK_CHANNELS, WanConfig
 from motionstream.models.wan.embeddings import ConditionEmbedder
 from motionstream.models.wan.mask import attention_plan
+
+_OPEN_GATE, _GATE_HEIGHT = 2.9, 1.05
+"""The gate of the image condition is 0.995 without a prediction, and 1 from a small positive one on."""
 
 _Grid: TypeAlias = tuple[int, int, int]  # latent frames, rows and columns of tokens
 
@@ -42,7 +45,9 @@ class StepModulation(NamedTuple):
 
 
 class WanTransformer(nn.Module):
-    """Predicts the flow-matching velocity of latents; parameter names are those of diffusers' WanTransformer3DModel.
+    """Predicts the flow-matching velocity of latents, or the clean latents (`config.prediction`).
+
+    Parameter names are those of diffusers' WanTransformer3DModel.
 
     Input channels are ordered latents, image condition, tracks. All sizes come from `config`.
     """
@@ -55,7 +60,8 @@ class WanTransformer(nn.Module):
         self.patch_embedding = nn.Conv3d(config.total_in_channels, config.dim, config.patch_size, config.patch_size)
         self.condition_embedder = ConditionEmbedder(config)
         self.blocks = nn.ModuleList([WanBlock(config) for _ in range(config.num_layers)])
-        self.proj_out = nn.Linear(config.dim, config.out_channels * config.patch_size[1] * config.patch_size[2])
+        outputs = config.out_channels + int(config.gated_condition)
+        self.proj_out = nn.Linear(config.dim, outputs * config.patch_size[1] * config.patch_size[2])
         self.scale_shift_table = nn.Parameter(torch.randn(1, 2, config.dim) / config.dim**0.5)
 
     def forward(
@@ -68,7 +74,7 @@ class WanTransformer(nn.Module):
         positions: Int[Tensor, " f"] | Literal["rank"] | None = None,
         attention_mask: Bool[Tensor, "m m"] | None = None,
     ) -> Float[Tensor, "b c_out f h w"]:
-        """Predict the velocity of a whole sequence.
+        """Predict a whole sequence.
 
         Args:
             latents: Noisy latents with the condition and track channels behind them.
@@ -95,7 +101,7 @@ class WanTransformer(nn.Module):
             else:
                 x = self._block(index, x, projection, keys, seen)
         shift, scale = self._out_modulation(time)
-        return self._unpatchify(self.proj_out(modulated_norm(x, scale, shift, self.config.eps)), grid)
+        return self._output(modulated_norm(x, scale, shift, self.config.eps), latents, grid)
 
     def prompt_context(
         self, prompt_embeds: Float[Tensor, "b s text"], image_embeds: Float[Tensor, "n i image"] | None = None
@@ -130,7 +136,7 @@ class WanTransformer(nn.Module):
     def forward_chunk(
         self, latents: Float[Tensor, "b c f h w"], modulation: StepModulation, context: PromptContext, cache: KVCache
     ) -> Float[Tensor, "b c_out f h w"]:
-        """Predict the velocity of the next chunk, which attends the cache and itself.
+        """Predict the next chunk, which attends the cache and itself.
 
         Leaves the chunk's keys and values in the cache's current slots: the next step overwrites them, `cache.commit()`
         after the clean pass keeps them. Reads nothing back from the device.
@@ -151,7 +157,13 @@ class WanTransformer(nn.Module):
             attention = partial(attend_cached, cache=cache, layer=layer)
             x = block(x, modulation.blocks[layer], context.layers[layer], rotary, attention)
         x = modulated_norm(x, modulation.scale, modulation.shift, self.config.eps)
-        return self._unpatchify(self.proj_out(x), grid)
+        return self._output(x, latents, grid)
+
+    def clean(
+        self, prediction: Float[Tensor, "b c f h w"], noisy: Float[Tensor, "b c f h w"], time: float | Tensor
+    ) -> Float[Tensor, "b c f h w"]:
+        """The clean latents that a prediction means for noisy ones `(1 - time) x0 + time noise`."""
+        return prediction if self.config.prediction == "sample" else noisy - time * prediction
 
     def new_cache(
         self,
@@ -195,6 +207,15 @@ class WanTransformer(nn.Module):
     def _embed(self, latents: Float[Tensor, "b c f h w"]) -> Float[Tensor, "b s dim"]:
         x: Tensor = self.patch_embedding(latents)
         return x.flatten(2).transpose(1, 2).contiguous()
+
+    def _output(self, x: Float[Tensor, "b s dim"], latents: Tensor, grid: _Grid) -> Float[Tensor, "b c_out f h w"]:
+        made = self._unpatchify(self.proj_out(x), grid)
+        if not self.config.gated_condition:
+            return made
+        start = self.config.out_channels + MASK_CHANNELS
+        known = latents[:, start : start + self.config.out_channels]
+        gate = (_GATE_HEIGHT * torch.sigmoid(made[:, :1] + _OPEN_GATE)).clamp(max=1)  # it can be quite open: no drift
+        return gate * known + made[:, 1:]
 
     def _unpatchify(self, x: Float[Tensor, "b s out"], grid: _Grid) -> Float[Tensor, "b c f h w"]:
         f, h, w = grid

@@ -22,7 +22,7 @@ PUBLISHED = {
 
 
 def reference(config: WanConfig) -> WanTransformer3DModel:
-    ours = ("condition_channels", "track_channels")
+    ours = ("condition_channels", "track_channels", "prediction", "gated_condition")
     values = {k: v for k, v in config.to_json().items() if not k.startswith("_") and k not in ours}
     return WanTransformer3DModel(**values)
 
