@@ -87,24 +87,35 @@ def _own(
     said to be means nothing: it counts as where it was last seen. If that was at the border it may have gone on from
     there, out of the picture: it went another way only if the nearest point has not come by there.
     """
-    rows, columns = nearest.shape[1:]
     if not len(points.ids):
         return torch.zeros_like(nearest, dtype=torch.bool)
+    rows, columns = nearest.shape[1:]
     size = torch.tensor([columns, rows], device=seen.device)
-    born_on = points.anchor_of == torch.arange(len(points.anchors), device=seen.device)[:, None]
-    owners, _ = _nearest(points.origins.expand(len(born_on), -1, -1), born_on, rows, columns, 1.0)
     way = (seen - points.origins) * size
     moved = _at(way, nearest)
-    from_x, from_y = (_places(rows, columns, seen.device) - moved).unbind(-1)
-    inside = (from_x >= 0) & (from_x < columns) & (from_y >= 0) & (from_y < rows)
-    column, row = from_x.long().clamp(0, columns - 1), from_y.long().clamp(0, rows - 1)
-    owner = owners[points.anchor_of[nearest], row, column]
+    source = _places(rows, columns, seen.device) - moved
+    inside = ((source >= 0) & (source < size)).all(-1)
+    column, row = torch.minimum(source.clamp(min=0).long(), size - 1).unbind(-1)
+    owner = _owners(points, rows, columns)[points.anchor_of[nearest], row, column]
     at = seen * size
     gone_out = ~visible & ((at < PLACES_PER_CELL) | (at > size - PLACES_PER_CELL)).any(-1)
-    owners_way = _at(way, owner)
-    part = (owners_way * moved).sum(-1) / moved.square().sum(-1).clamp(min=1e-6)
-    part = torch.where(torch.gather(gone_out, 1, owner.flatten(1)).view_as(owner), part.clamp(0, 1), 1)
-    return inside & ((owners_way - part[..., None] * moved).square().sum(-1) <= _ALIKE_PLACES**2)
+    went_out = torch.gather(gone_out, 1, owner.flatten(1)).view_as(owner)
+    return inside & _alike(_at(way, owner), moved, went_out)
+
+
+def _owners(points: ChunkPoints, rows: int, columns: int) -> Int[Tensor, "k r c"]:
+    """Returns the point nearest at birth to each place, among those born on each of the k anchors."""
+    born_on = points.anchor_of == torch.arange(len(points.anchors), device=points.anchor_of.device)[:, None]
+    return _nearest(points.origins.expand(len(born_on), -1, -1), born_on, rows, columns, 1.0)[0]
+
+
+def _alike(
+    way: Float[Tensor, "t r c 2"], other: Float[Tensor, "t r c 2"], broken_off: Bool[Tensor, "t r c"]
+) -> Bool[Tensor, "t r c"]:
+    """Whether two ways end together; one that is broken off need only end beside the straight other one."""
+    part = (way * other).sum(-1) / other.square().sum(-1).clamp(min=1e-6)
+    part = torch.where(broken_off, part.clamp(0, 1), 1)
+    return (way - part[..., None] * other).square().sum(-1) <= _ALIKE_PLACES**2
 
 
 def _places(rows: int, columns: int, device: torch.device) -> Float[Tensor, "r c 2"]:
@@ -143,14 +154,14 @@ def _read(
     x = torch.arange(width, device=moved.device) + 0.5 - dx * width
     y = y.clamp(0.5, height - 0.5) + _BORDER + number * (height + 2 * _BORDER)
     x = x.clamp(0.5, width - 0.5) + _BORDER
-    grid = torch.stack([2 * x / atlas.shape[2] - 1, 2 * y / atlas.shape[1] - 1], dim=-1).flatten(0, 1)
-    read = F.grid_sample(atlas[None], grid[None], mode="bicubic", padding_mode="border", align_corners=False)
-    return torch.unflatten(read[0], 1, (len(moved), height)).transpose(0, 1).clamp(0, 1)
+    grid = torch.stack([2 * x / atlas.shape[2] - 1, 2 * y / atlas.shape[1] - 1], dim=-1)
+    every = atlas.expand(len(grid), -1, -1, -1)
+    return F.grid_sample(every, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(0, 1)
 
 
 def _fill(video: Float[Tensor, "t 3 y x"], hole: Bool[Tensor, "t 1 y x"]) -> Float[Tensor, "t 3 y x"]:
-    """Returns the video with holes filled smoothly from around them, by pulling means up a pyramid and pushing them
-    down (Grossman and Dally 1998)."""
+    """Returns the video with holes filled smoothly from around them: means are pulled up a pyramid and pushed down
+    where nothing finer is known (Gortler et al. 1996, section 3.4)."""
     known = (~hole).to(video.dtype)
     pulled = [(video * known, known)]
     while (size := pulled[-1][1].shape[-2:]) != (1, 1):

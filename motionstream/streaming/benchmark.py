@@ -24,6 +24,10 @@ FPS_DEFINITION = (
 )
 
 
+REFERENCE_EVERY = 10
+"""Chunks between two of a young stream that show how fast the machine is at that time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkReport:
     """What was measured, and everything that a claim of speed must carry.
@@ -69,7 +73,7 @@ def measure(
     Args:
         engine: What is measured.
         num_chunks: Chunks over which the stages are summed up.
-        num_long: Chunks over which the trend is found; 0 for none.
+        num_long: Chunks over which the trend is found, side by side with a young stream; 0 for none.
         num_points: About how many points move, a square number.
         on_chunk: Called after each measured chunk.
     """
@@ -78,8 +82,14 @@ def measure(
     session = engine.open_session(pixels, "points swirl around the middle")
     for _ in range(num_warm_up_chunks(engine)):
         session.step(swirl(Window.of_chunk(config, session.num_chunks), num_points))
+    young, reference = session.snapshot(), session.fork()
     times: list[StageTimes] = []
-    for _ in range(max(num_chunks, num_long)):
+    machine: list[float] = []
+    for index in range(max(num_chunks, num_long)):
+        if num_long and index % REFERENCE_EVERY == 0:
+            reference.restore(young)
+            step = reference.step(swirl(Window.of_chunk(config, young.num_chunks), num_points))
+        machine.append(step.timings.total_ms if num_long else 1.0)
         times.append(session.step(swirl(Window.of_chunk(config, session.num_chunks), num_points)).timings)
         on_chunk(times[-1])
     return BenchmarkReport(
@@ -89,8 +99,19 @@ def measure(
         settings={**_settings(engine), "num_chunks": num_chunks, "num_long": num_long, "num_points": num_points},
         frames_per_chunk=config.video_frames_in_chunk(1),
         stages=stage_spreads(times[:num_chunks]),
-        trend=Trend.of([each.total_ms for each in times]) if num_long else None,
+        trend=Trend.of(_at_one_speed([each.total_ms for each in times], machine)) if num_long else None,
     )
+
+
+def _at_one_speed(times_ms: list[float], machine_ms: list[float]) -> list[float]:
+    """Times as they would be on a machine whose own speed does not change: one chunk of a stream that is always as
+    young as at the start is timed along the way, and what that takes longer is the machine's doing."""
+    usual = float(np.median(machine_ms))
+    window = 5 * REFERENCE_EVERY
+    return [
+        time * usual / float(np.median(machine_ms[max(0, i - window) : i + window + 1]))
+        for i, time in enumerate(times_ms)
+    ]
 
 
 def num_warm_up_chunks(engine: StreamEngine) -> int:

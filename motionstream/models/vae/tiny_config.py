@@ -99,7 +99,7 @@ class TinyVAEConfig:
     ) -> "TinyVAEConfig":
         """A layout with stacks for the embedded size: 16 channels, stride 8, decoded live on two CPU cores.
 
-        The first embedded checkpoint is `linear` instead.
+        The embedded checkpoint is `linear` instead.
 
         Space doubles in decoder stages 0 and 2 only, so that no memory block runs at more than a quarter of the
         picture's height and width.
@@ -117,7 +117,7 @@ class TinyVAEConfig:
 
     @classmethod
     def linear(cls, latent_channels: int = 96) -> "TinyVAEConfig":
-        """No stacks at all: principal components of blocks of 4 x 8 x 8 pixels (the first embedded checkpoint)."""
+        """No stacks at all: principal components of blocks of 4 x 8 x 8 pixels (the embedded checkpoint)."""
         return cls(
             latent_channels=latent_channels,
             patch_size=2,
