@@ -188,7 +188,7 @@ class TrainRollout(_StudentSteps):
     """Folder of the run."""
     student: Path | None = None
     """Folder of a student's run, to start from its averaged weights; by default it starts from nothing."""
-    steps: int = 3200
+    steps: int = 2400
     learning_rate: float = 5e-4
     seed: int = 77
 
@@ -198,11 +198,9 @@ class TrainRollout(_StudentSteps):
         from motionstream.training.rollout import rollout_loss
 
         def begin(latent_channels: int) -> Student:
-            return (
-                self._fresh(latent_channels)
-                if self.student is None
-                else averaged_student(self.student, latent_channels)
-            )
+            if self.student is None:
+                return self._fresh(latent_channels)
+            return averaged_student(self.student, latent_channels)
 
         loop = self.loop(ema_decay=0.99, weight_decay=0.01, warmup_steps=20, cooldown_share=0.4, log_every=10)
         return self._train(self.folder, begin, loop, rollout_loss)

@@ -60,15 +60,14 @@ def move_picture(
     here, left = reached[1:], reached[:1] & ~reached[1:]
     share = F.avg_pool2d(reached.float()[:, None], PLACES_PER_CELL)[:, 0]
     carried = torch.where((share[:1] > 0) & (share[1:] == 0), -1.0, share[1:])
-    video = newest.expand(len(points.xy), -1, -1, -1)
-    if bool(here.any()):
-        leader = nearest[1:]
-        moved = (_at(points.xy, leader) - points.origins[leader]) * here[..., None]
-        source = torch.where(here, points.anchor_of[leader], len(points.anchors))
-        video = _read((*points.anchors, newest), source, moved)
-    if bool(left.any()):
-        video = _fill(video, F.interpolate(left[:, None].float(), newest.shape[-2:]) > 0)
-    return MovedPicture(video=video, carried=carried)
+    if not len(points.ids):
+        return MovedPicture(video=newest.expand(len(points.xy), -1, -1, -1), carried=carried)
+    leader = nearest[1:]
+    moved = (_at(points.xy, leader) - points.origins[leader]) * here[..., None]
+    source = torch.where(here, points.anchor_of[leader], len(points.anchors))
+    video = _read((*points.anchors, newest), source, moved)
+    hole = F.interpolate(left[:, None].float(), newest.shape[-2:]) > 0
+    return MovedPicture(video=_fill(video, hole), carried=carried)
 
 
 def _at(xy: Float[Tensor, "t n 2"], chosen: Int[Tensor, "t r c"]) -> Float[Tensor, "t r c 2"]:

@@ -103,13 +103,12 @@ def follow_points(
     used, anchor_of = torch.unique(anchor_of, return_inverse=True)
     anchors = (*memory.anchors, anchor)
 
-    latest = torch.where(visible, torch.arange(len(xy), device=device)[:, None], -1).cummax(0).values
-    seen = torch.gather(torch.cat([before[None], xy]), 0, (latest + 1)[..., None].expand(-1, -1, 2))
+    seen, ever = _last_seen(xy, visible, before)
     points = ChunkPoints(
         ids=ids,
         xy=xy,
         visible=visible,
-        hidden=~visible & (known | (latest >= 0)),
+        hidden=~visible & (known | ever),
         seen=seen,
         origins=origins,
         anchor_of=anchor_of,
@@ -126,3 +125,12 @@ def follow_points(
         anchors=points.anchors,
         encoder=memory.encoder,
     )
+
+
+def _last_seen(
+    xy: Float[Tensor, "t n 2"], visible: Bool[Tensor, "t n"], before: Float[Tensor, "n 2"]
+) -> tuple[Float[Tensor, "t n 2"], Bool[Tensor, "t n"]]:
+    """Returns where each point was last visible up to each frame, else `before`, and whether it was in the chunk."""
+    latest = torch.where(visible, torch.arange(len(xy), device=xy.device)[:, None], -1).cummax(0).values
+    seen = torch.gather(torch.cat([before[None], xy]), 0, (latest + 1)[..., None].expand(-1, -1, 2))
+    return seen, latest >= 0
