@@ -13,7 +13,7 @@ from motionstream.evaluation.generation import Generate, generated
 from motionstream.evaluation.interval import Interval, bootstrap_interval
 from motionstream.evaluation.metrics import epe, psnr, ssim
 from motionstream.evaluation.report import Section
-from motionstream.evaluation.retracking import retrack, trackable
+from motionstream.streaming.retracking import retrack, trackable
 from motionstream.tracks import Tracks
 
 _MOVING_PX = 2.0

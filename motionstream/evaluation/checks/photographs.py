@@ -12,7 +12,7 @@ from motionstream.errors import InputError
 from motionstream.evaluation.drag import Drag
 from motionstream.evaluation.generation import Generate, generated
 from motionstream.evaluation.report import Section
-from motionstream.evaluation.retracking import Retracked, retrack, trackable
+from motionstream.streaming.retracking import Retracked, retrack, trackable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,7 +13,7 @@ from motionstream.evaluation.drag import Drag
 from motionstream.evaluation.generation import Generate, generated
 from motionstream.evaluation.interval import bootstrap_interval
 from motionstream.evaluation.report import Section
-from motionstream.evaluation.retracking import retrack, trackable
+from motionstream.streaming.retracking import retrack, trackable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

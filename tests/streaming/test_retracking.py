@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motionstream.errors import InputError
-from motionstream.evaluation.retracking import retrack
+from motionstream.streaming.retracking import retrack
 
 
 def eased(num_frames: int, vector: tuple[float, float]) -> np.ndarray:

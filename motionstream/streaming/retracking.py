@@ -1,4 +1,4 @@
-"""Points followed through finished frames, to measure the motion that a video really has.
+"""Points followed through finished frames, to learn the motion that a video really has.
 
 Pyramidal Lucas-Kanade (Bouguet 2001, OpenCV's implementation), made for small frames: they are enlarged first, every
 step is checked forwards and backwards, and each point is pulled back to its look in frame 0 wherever that still
