@@ -4,10 +4,10 @@
 and reads the tracks off the same transforms the renderer used, so tracks are exact by construction.
 
 From the ground up: colour, noise, leaves, pattern, texture (paint); shape, character, sprite, backdrop, thing, cutout
-(what there is); path, motion, camera (how it moves); deform, plane, layer (one transform, both ways); scene, render,
-tracking, caption, clip.
+(what there is); path, motion, camera (how it moves); deform, plane, layer (one transform, both ways); newcomer (what
+frame 0 does not show); scene, render, arrival, tracking, caption, clip.
 """
 
-from motionstream.training.world.clip import Clip, make_clip
+from motionstream.training.world.clip import Clip, caption_of, make_clip
 
-__all__ = ["Clip", "make_clip"]
+__all__ = ["Clip", "caption_of", "make_clip"]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionstream.training.world.layer import Layer
+from motionstream.training.world.newcomer import Newcomer
 from motionstream.training.world.scene import Scene
 
 MAX_BYTES = 95
@@ -12,17 +13,60 @@ _MOVED_PX_OF_WIDTH = 0.02
 
 def describe(scene: Scene) -> str:
     """Say what is seen and what moves, leaving out the least important words until it fits."""
+    for text in _plain(scene) if scene.newcomer is None else _arriving(scene, scene.newcomer):
+        if len(text.encode()) <= MAX_BYTES:
+            return text
+    raise AssertionError("a verb, a direction and a noun fit into a caption")
+
+
+def _plain(scene: Scene) -> tuple[str, ...]:
+    """Captions of what moves, from the fullest to the shortest."""
     things = [layer for layer in scene.layers if layer.path is not None]
     things.sort(key=lambda layer: -_way(layer, scene.width))
     head = "; ".join(_clause(layer, scene) for layer in things[:2])
     first = _clause(things[0], scene) if things else ""
     bare = f"a {things[0].words.split()[-1]} {_action(things[0], scene)}" if things else ""
-    camera = f", camera {scene.camera.move}" if scene.camera.move else ", still camera"
-    place = f" over {_article(scene.layers[0].words)} background"
-    for text in (head + place + camera, first + place + camera, first + camera, bare + camera, bare):
-        if len(text.encode()) <= MAX_BYTES:
-            return text
-    raise AssertionError("a verb, a direction and a noun fit into a caption")
+    camera, place = _camera(scene), _place(scene)
+    return head + place + camera, first + place + camera, first + camera, bare + camera, bare
+
+
+def _arriving(scene: Scene, newcomer: Newcomer) -> tuple[str, ...]:
+    """Captions of what comes into view, from the fullest to the shortest; all name it and its colour."""
+    known = (newcomer.layer, newcomer.cover)
+    others = [layer for n, layer in enumerate(scene.layers) if n not in known and layer.path is not None]
+    others = [layer for layer in others if _way(layer, scene.width) >= _MOVED_PX_OF_WIDTH]
+    others.sort(key=lambda layer: -_way(layer, scene.width))
+    also = f"; {_clause(others[0], scene)}" if others else ""
+    full, bare = (_arrival(scene, newcomer, short=short) for short in (False, True))
+    camera, place = _camera(scene), _place(scene)
+    return full + also + camera, full + place + camera, full + camera, bare + also + camera, bare + camera, bare
+
+
+def _arrival(scene: Scene, newcomer: Newcomer, *, short: bool) -> str:
+    """The clause about the newcomer, in one of a few wordings; short leaves out the cover's looks."""
+    layer = scene.layers[newcomer.layer]
+    new = _article(layer.words)
+    if newcomer.cover is None:
+        verbs = (f"{layer.verb} in", "comes in", "enters")
+        return f"{new} {verbs[int(newcomer.phrase * len(verbs))]} from the {newcomer.side}"
+    hiding = scene.layers[newcomer.cover]
+    cover = _article(hiding.words.split()[-1] if short else hiding.words)
+    action = _action(hiding, scene)
+    wordings = (
+        f"{cover} {action} and uncovers {new}",
+        f"{cover} {action}, {new} appears",
+        f"{new} appears behind {cover}",
+        f"{cover} {action} and {new} comes into view",
+    )
+    return wordings[int(newcomer.phrase * len(wordings))]
+
+
+def _camera(scene: Scene) -> str:
+    return f", camera {scene.camera.move}" if scene.camera.move else ", still camera"
+
+
+def _place(scene: Scene) -> str:
+    return f" over {_article(scene.layers[0].words)} background"
 
 
 def _clause(layer: Layer, scene: Scene) -> str:

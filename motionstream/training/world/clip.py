@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from motionstream.errors import InputError
 from motionstream.tracks import Tracks
+from motionstream.training.world.arrival import with_newcomer
 from motionstream.training.world.caption import describe
 from motionstream.training.world.render import layer_maps, render_frames
 from motionstream.training.world.scene import Scene, make_scene
 from motionstream.training.world.tracking import grid_points, topmost, track_points
 
 GRID = 32
-_CALM_SHARE = 0.5
+_CALM_SHARE, _CALM_SHARE_WITH_NEWCOMER = 0.5, 0.8
+_FEWEST_WITH_NEWCOMER = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,16 @@ class Clip:
     caption: str
     camera_moves: bool
     scene: Scene = field(repr=False)
+
+    @property
+    def newcomer(self) -> int | None:
+        """Index of the layer that comes into view after frame 0; None where none was asked for."""
+        return None if self.scene.newcomer is None else self.scene.newcomer.layer
+
+    @property
+    def newcomer_colour(self) -> str | None:
+        """The word for the newcomer's colour, which the caption contains."""
+        return None if self.scene.newcomer is None else self.scene.newcomer.colour
 
     def follow(self, xy: Float[np.ndarray, "n 2"], frame: int = 0) -> Tracks:
         """Follow the points seen at `xy` (normalised) in one frame, backwards and forwards through the whole clip."""
@@ -67,6 +79,7 @@ def make_clip(
     calm: bool | None = None,
     *,
     motion_seed: int | None = None,
+    newcomer: bool = False,
 ) -> Clip:
     """Make a clip; the same arguments give the same bytes.
 
@@ -78,21 +91,14 @@ def make_clip(
         calm: True for a still camera and mostly still things of which one or two are dragged; False for a lively scene;
             None lets the seed choose.
         motion_seed: Another motion for the same look: calm clips of one seed and different motion seeds share
-            frame 0 (to rounding, one level of 255).
+            frame 0 (to rounding, one level of 255), unless they have a newcomer.
+        newcomer: Add something that frame 0 does not show, that is mostly visible in the last frame and that the
+            caption names with its colour: it is uncovered or comes in. Without `calm`, most such clips are calm.
 
     Raises:
-        InputError: A size is not a positive multiple of 8, or there is no frame.
+        InputError: A size is not a positive multiple of 8, or there are too few frames.
     """
-    if num_frames < 1 or min(height, width) < 8 or height % 8 or width % 8:
-        raise InputError(
-            f"make_clip: wanted at least 1 frame and sizes that are multiples of 8, "
-            f"got {num_frames} frames of {height}x{width}. Round the sizes to multiples of 8."
-        )
-    cv2.setNumThreads(0)  # clips are made in parallel processes; OpenCV's own threads would only fight over the cores
-    look = np.random.default_rng((seed, 0))
-    move = np.random.default_rng((seed if motion_seed is None else motion_seed, 1))
-    drawn = bool(look.random() < _CALM_SHARE)
-    scene = make_scene(look, move, num_frames, height, width, calm=drawn if calm is None else calm)
+    scene = _plan(seed, num_frames, height, width, calm, motion_seed, newcomer)
     pixel = grid_points(np.random.default_rng((seed, 2)), GRID, height, width)
     owner = topmost(scene.layers, pixel)
     position, visible = track_points(scene.layers, pixel, owner, height, width)
@@ -104,6 +110,45 @@ def make_clip(
         camera_moves=bool(scene.camera.move),
         scene=scene,
     )
+
+
+def caption_of(
+    seed: int,
+    num_frames: int = 33,
+    height: int = 128,
+    width: int = 128,
+    calm: bool | None = None,
+    *,
+    motion_seed: int | None = None,
+    newcomer: bool = False,
+) -> str:
+    """The caption of the clip that `make_clip` makes of the same arguments, without rendering and tracking it."""
+    return describe(_plan(seed, num_frames, height, width, calm, motion_seed, newcomer))
+
+
+def _plan(
+    seed: int, num_frames: int, height: int, width: int, calm: bool | None, motion_seed: int | None, newcomer: bool
+) -> Scene:
+    """Check the sizes, then plan and paint the scene."""
+    if num_frames < 1 or min(height, width) < 8 or height % 8 or width % 8:
+        raise InputError(
+            f"make_clip: wanted at least 1 frame and sizes that are multiples of 8, "
+            f"got {num_frames} frames of {height}x{width}. Round the sizes to multiples of 8."
+        )
+    if newcomer and num_frames < _FEWEST_WITH_NEWCOMER:
+        raise InputError(
+            f"make_clip: a newcomer needs time to come into view: wanted at least {_FEWEST_WITH_NEWCOMER} frames, "
+            f"got {num_frames}. Make the clip longer or leave newcomer=False."
+        )
+    cv2.setNumThreads(0)  # clips are made in parallel processes; OpenCV's own threads would only fight over the cores
+    look = np.random.default_rng((seed, 0))
+    move = np.random.default_rng((seed if motion_seed is None else motion_seed, 1))
+    drawn = bool(look.random() < _CALM_SHARE)
+    arriving = np.random.default_rng((seed, 3))
+    if newcomer:
+        drawn = bool(arriving.random() < _CALM_SHARE_WITH_NEWCOMER)
+    scene = make_scene(look, move, num_frames, height, width, calm=drawn if calm is None else calm)
+    return with_newcomer(arriving, scene) if newcomer else scene
 
 
 def _tracks(position: NDArray[np.float64], visible: NDArray[np.bool_], height: int, width: int) -> Tracks:

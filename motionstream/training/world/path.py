@@ -7,6 +7,8 @@ A speed is a fraction of the width per video frame.
 import numpy as np
 from numpy.typing import NDArray
 
+_SWEEP = 0.032  # of the width in one video frame, on average
+
 
 def make_path(rng: np.random.Generator, num_frames: int, name: str, speed: float) -> NDArray[np.float64]:
     """Draw a "linear", "arc", "sinusoid", "drag", "zigzag" or "wander" path with `speed` as its typical speed.
@@ -26,6 +28,16 @@ def make_path(rng: np.random.Generator, num_frames: int, name: str, speed: float
     if name == "wander":
         return smooth_walk(rng, num_frames, 2, speed * 12, 12)
     return _hand(rng, num_frames, heading, speed, zigzag=name == "zigzag")
+
+
+def path_to(rng: np.random.Generator, num_frames: int, end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A path in one slightly bowed sweep that ends at `end` [2] and rests there, at a hand's speed if time allows."""
+    last, distance = num_frames - 1, float(np.linalg.norm(end))
+    length = min(max(rng.uniform(0.5, 0.95) * min(last, 48), distance / _SWEEP), last)
+    start = rng.uniform(0, min(last - length, 12))
+    phase = np.clip((np.arange(num_frames) - start) / length, 0, 1)
+    bow = np.sin(np.pi * phase)[:, None] * rng.normal(0, 0.1) * np.array((-end[1], end[0]))
+    return np.asarray(_ease(phase, rng.uniform(0.2, 1))[:, None] * end + bow)
 
 
 def smooth_walk(

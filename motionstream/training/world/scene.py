@@ -11,18 +11,23 @@ from motionstream.training.world.cutout import cut_out
 from motionstream.training.world.deform import Deformation, Pull
 from motionstream.training.world.layer import Layer
 from motionstream.training.world.motion import Motion, dragged_motion, free_motion, make_bends, still_motion
+from motionstream.training.world.newcomer import Newcomer
 from motionstream.training.world.thing import Thing, make_thing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A planned and painted scene: layers ordered from far to near; the first is the backdrop."""
+    """A planned and painted scene: layers ordered from far to near; the first is the backdrop.
+
+    `newcomer` says which layer comes into view only after frame 0, if one does.
+    """
 
     layers: tuple[Layer, ...]
     camera: Camera
     num_frames: int
     height: int
     width: int
+    newcomer: Newcomer | None = None
 
 
 def make_scene(

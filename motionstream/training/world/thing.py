@@ -71,7 +71,7 @@ def make_thing(rng: np.random.Generator, depth: float, height: int, width: int, 
     blur = rng.uniform(0.4, 2) * unit if rng.random() < 0.25 else rng.uniform(0, 0.6) * unit
     own = palette if rng.random() < 0.45 else make_palette(rng)
     sprite = make_sprite(rng, make_shape(rng), size, own, unit, min(blur, size / 12))
-    rgba, shadow = _with_shadow(rng, sprite.rgba, unit) if rng.random() < 0.4 else (sprite.rgba, None)
+    rgba, shadow = with_shadow(rng, sprite.rgba, unit) if rng.random() < 0.4 else (sprite.rgba, None)
     start = _place(rng, size, height, width)
     return Thing(rgba=rgba, shadow=shadow, words=sprite.words, verb=sprite.verb, start=start, depth=depth)
 
@@ -87,7 +87,7 @@ def _place(rng: np.random.Generator, size: float, height: int, width: int) -> ND
     return np.asarray(edge + rng.random(2) * (limit - 2 * edge))
 
 
-def _with_shadow(rng: np.random.Generator, rgba: NDArray[np.uint8], unit: float) -> tuple[NDArray[np.uint8], Shadow]:
+def with_shadow(rng: np.random.Generator, rgba: NDArray[np.uint8], unit: float) -> tuple[NDArray[np.uint8], Shadow]:
     """Add a soft drop shadow; the picture grows by the margin that the shadow's blur needs."""
     sigma = rng.uniform(0.8, 4) * unit
     pad = int(np.ceil(2.5 * sigma))
