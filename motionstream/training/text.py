@@ -6,7 +6,7 @@ a linear head reads, the transformer's cross-attention can read too, and a colou
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class WordReader(nn.Module):
         """Returns a score for each word of the vocabulary, at each byte and offset."""
         hidden = self.text(input_ids=batch.tokens, attention_mask=batch.used.long()).last_hidden_state
         scores: Tensor = self.heads(hidden)
-        return scores.unflatten(-1, (len(OFFSETS), -1))
+        return scores.view(*batch.tokens.shape, len(OFFSETS), -1)
 
     def batch(self, captions: Sequence[str]) -> WordBatch:
         """Makes the captions' tokens and the words at each of them; a caption that is too long is cut."""
@@ -112,6 +112,13 @@ def vocabulary_of(captions: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({NO_WORD, *(_bare(piece) for piece in chain.from_iterable(map(str.split, captions)))}))
 
 
+def jumbled(captions: Sequence[str], seed: int) -> list[str]:
+    """Returns as many strings of a caption's words in random order, any number of them left out."""
+    rng = np.random.default_rng(seed)
+    orders = (rng.permutation(caption.split())[: rng.integers(len(caption.split()) + 1)] for caption in captions)
+    return [" ".join(order) for order in orders]
+
+
 def _bare(piece: str) -> str:
     return piece.strip(",;.").lower()
 
@@ -126,16 +133,16 @@ def accuracies(scores: Float[Tensor, "b s 3 w"], batch: WordBatch) -> dict[str, 
 def text_loss(reader: nn.Module, batch: WordBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy of the words, the mean over the heads."""
     scores: Tensor = reader(batch)
-    losses = [F.cross_entropy(scores[..., i, :].flatten(0, 1), batch.words[..., i].flatten()) for i in range(3)]
+    losses = [
+        F.cross_entropy(scores[..., i, :].flatten(0, 1), batch.words[..., i].flatten()) for i in range(len(OFFSETS))
+    ]
     return torch.stack(losses).mean(), accuracies(scores, batch)
 
 
 def batches(captions: WordBatch, settings: TextSettings, seed: int, start: int) -> Iterator[WordBatch]:
-    """Yields the batch of step `start` and those after it, each drawn anew from all captions."""
-    step = start
-    while True:
-        yield captions[np.random.default_rng((seed, step)).integers(len(captions), size=settings.batch)]
-        step += 1
+    """Yields the batch number `start` and those after it, each drawn anew from all captions."""
+    for number in count(start):
+        yield captions[np.random.default_rng((seed, number)).integers(len(captions), size=settings.batch)]
 
 
 def train_text_encoder(
@@ -164,7 +171,9 @@ def train_text_encoder(
         raise InputError(
             f"{run.state_file}: wanted a run on {len(reader.numbers)} words, found another. Choose another folder."
         ) from error
-    run.fit(batches(reader.batch(captions), settings, seed, run.step), text_loss, watch)
+    # Captions are alike: half of what is read is in no order, so that words are read and not guessed.
+    texts = reader.batch([*captions, *jumbled(captions, seed)])
+    run.fit(batches(texts, settings, seed, run.num_batches), text_loss, watch)
     return run
 
 

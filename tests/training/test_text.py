@@ -14,6 +14,7 @@ from motionstream.training.text import (
     WordReader,
     accuracies,
     batches,
+    jumbled,
     text_loss,
     train_text_encoder,
     trained_text_encoder,
@@ -98,11 +99,27 @@ def test_accuracies_count_the_bytes_whose_word_is_known(reader: WordReader) -> N
     assert accuracies(scores, batch)["word"] == pytest.approx(2 / 3)
 
 
+def test_a_jumbled_caption_has_some_of_its_words_in_another_order() -> None:
+    caption = "a red box moves left"
+    texts = jumbled([caption] * 200, seed=1)
+    assert texts == jumbled([caption] * 200, seed=1) != jumbled([caption] * 200, seed=2)
+    assert {len(text.split()) for text in texts} == set(range(6))
+    for text in texts:
+        assert len(set(text.split())) == len(text.split())
+        assert set(text.split()) <= set(caption.split())
+    assert any(caption.find(text) < 0 for text in texts)
+
+
+def test_an_empty_caption_can_be_trained_on(tmp_path: Path) -> None:
+    run = train(tmp_path, captions=("", "a box"))
+    assert run.step == 4
+
+
 def test_training_teaches_to_read_the_words_and_their_neighbours(tmp_path: Path) -> None:
-    run = train(tmp_path, steps=250, warmup_steps=10, learning_rate=2e-3, log_every=250, save_every=0)
+    run = train(tmp_path, steps=400, warmup_steps=10, learning_rate=3e-3, log_every=400, save_every=0)
     assert isinstance(run.model, WordReader)
     batch = run.model.batch(CAPTIONS)
-    # heads on an encoder that is not trained get to 0.75
+    # heads on an encoder that is not trained get to 0.65
     assert min(accuracies(run.model(batch), batch).values()) > 0.9
 
 
@@ -139,7 +156,7 @@ def test_the_trained_encoder_has_the_averaged_weights(tmp_path: Path) -> None:
     ours = encoder.encode(CAPTIONS[0])
     assert not torch.allclose(hidden(), ours, atol=1e-3)
     for name, parameter in live.named_parameters():
-        parameter.data.copy_(run.average[name])
+        parameter.data.copy_(run.averaged_state()[name])
     torch.testing.assert_close(hidden(), ours, rtol=1e-4, atol=1e-5)
 
 
