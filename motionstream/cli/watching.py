@@ -23,10 +23,11 @@ def watched(steps: int, preview: Callable[[Run], None], preview_every: int) -> I
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from motionstream.training.distributed import is_first
     from motionstream.training.loop import Watch
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=notes(), speed_estimate_period=300) as progress:
+    with Progress(*columns, console=notes(), speed_estimate_period=300, disable=not is_first()) as progress:
         task = progress.add_task("training", total=steps)
         yield Watch(
             say=lambda line: progress.console.print(line, markup=False),

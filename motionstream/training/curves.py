@@ -12,38 +12,54 @@ from jaxtyping import Float
 from motionstream.errors import InputError, OutputError
 
 CURVE_FILE = "curve.csv"
-_NOT_DRAWN = ("step", "seconds_per_step")
+_NOT_DRAWN = ("step", "seconds_per_step", "peak_memory_gib")
 
 Curve = dict[str, Float[np.ndarray, " k"]]
 """The columns of a curve; one of them is `step`."""
 
 
 def append_row(path: Path, row: Mapping[str, float]) -> None:
-    """Adds a row, behind a header where the file is new."""
-    fresh = not path.exists()
+    """Adds a row, behind a header where the file is new; a number that is new gets a column, empty before."""
+    header = _header(path)
+    names = [*header, *(name for name in row if name not in header)]
+    if names != header:
+        _rewrite(path, names, [line + [""] * (len(names) - len(header)) for line in _rows(path)])
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+        csv.writer(file).writerow(f"{row[name]:.6g}" if name in row else "" for name in names)
 
 
 def cut_after(path: Path, step: int) -> None:
     """Drops the rows of steps that a resumed run makes again, and a last row that was cut in the middle."""
     if not path.exists():
         return
-    with path.open(newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+    header = _header(path)
     at = header.index("step") if "step" in header else 0
-    kept = [row for row in rows if len(row) == len(header) and int(row[at]) <= step]
+    _rewrite(path, header, [row for row in _rows(path) if len(row) == len(header) and int(row[at]) <= step])
+
+
+def _header(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def _rows(path: Path) -> list[list[str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def _rewrite(path: Path, header: list[str], rows: list[list[str]]) -> None:
     fresh = path.with_suffix(".new")
     with fresh.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *kept])
+        csv.writer(file).writerows([header, *rows])
     os.replace(fresh, path)
 
 
 def read_curve(path: Path) -> Curve:
-    """Reads a curve.
+    """Reads a curve; where a row lacks a number it is nan.
 
     Raises:
         InputError: The file is missing, or holds no rows with a `step`.
@@ -52,7 +68,7 @@ def read_curve(path: Path) -> Curve:
     try:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        curve = {name: np.array([float(row[name]) for row in rows]) for name in (rows[0] if rows else {})}
+        curve = {name: np.array([float(row[name] or "nan") for row in rows]) for name in (rows[0] if rows else {})}
     except (OSError, TypeError, ValueError) as error:
         raise InputError(f"{wanted}, could not read it: {error}. Give a run's folder that has one.") from error
     if "step" not in curve:
@@ -107,6 +123,7 @@ def _new_figure(width: float, height: float) -> Any:
 
 
 def _draw_panel(panel: Any, steps: np.ndarray, values: np.ndarray, title: str) -> None:
+    steps, values = steps[np.isfinite(values)], values[np.isfinite(values)]
     panel.plot(steps, values, color="#9db8d6", linewidth=0.8)
     panel.plot(steps, smoothed(values, max(1, len(values) // 25)), color="#1f4e8c", linewidth=1.6)
     panel.set_title(title, fontsize=9)

@@ -1,98 +1,72 @@
-"""One training loop for every stage: warm-up, constant rate, cool-down, EMA, exact resume, a curve on disk."""
+"""One training loop for every stage: warm-up, constant rate, cool-down, EMA, exact resume, a curve on disk.
 
-import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+A stage with one network gives a loss to `Run.fit`. A stage with several, such as a student and its critic, names the
+others as trainees beside the first and gives a step to `Run.fit_steps`, which says who is updated when. Started by
+torchrun, the same run is made by all processes together (`distributed`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from motionstream.training.curves import CURVE_FILE, append_row, cut_after
+from motionstream.errors import InputError
+from motionstream.training import distributed
+from motionstream.training.curves import CURVE_FILE, cut_after
+from motionstream.training.journal import Journal, Meter, Numbers
+from motionstream.training.loop_settings import LoopSettings
+from motionstream.training.state_file import STATE_FILE, read_state, write_state
+from motionstream.training.trainee import Trainee
+from motionstream.training.watch import PRINTING, Watch
 
-STATE_FILE = "state.pt"
+__all__ = ["PRINTING", "STATE_FILE", "LoopSettings", "Loss", "Run", "Step", "Trainee", "Watch"]
 
-Loss = Callable[[nn.Module, Any, torch.Generator], tuple[Tensor, dict[str, float]]]
-"""loss(model, batch, generator) -> the value to go down, and numbers to log. All chance comes from the generator."""
+Loss = Callable[[nn.Module, Any, torch.Generator], tuple[Tensor, Numbers]]
+"""loss(network, batch, generator) -> the value to go down, and numbers to log. All chance comes from the generator."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class LoopSettings:
-    """What every stage's loop shares. Rates follow warm-up, constant, linear cool-down, so a run can be extended.
-
-    Attributes:
-        steps: Steps to end at.
-        learning_rate: The constant one.
-        warmup_steps: Over which it rises.
-        cooldown_share: Of all steps, over which it falls to zero.
-        weight_decay: AdamW's.
-        clip_norm: Largest norm of the gradient.
-        ema_decay: Of the averaged weights; less in the first steps.
-        autocast: Whether the forward pass computes in bfloat16.
-        log_every: Steps between two rows of the curve.
-        save_every: Steps between two saved states.
-    """
-
-    steps: int
-    learning_rate: float = 3e-4
-    warmup_steps: int = 100
-    cooldown_share: float = 0.25
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    ema_decay: float = 0.995
-    autocast: bool = True
-    log_every: int = 20
-    save_every: int = 200
-
-    def rate(self, step: int) -> float:
-        """Returns the learning rate of a step, from 0 to `steps` exclusive."""
-        warm = min(1.0, (step + 1) / self.warmup_steps)
-        cooldown = max(1.0, self.steps * self.cooldown_share)
-        return self.learning_rate * warm * min(1.0, max(self.steps - step, 0) / cooldown)
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """What is told of a run while it trains; by default, lines are printed.
-
-    Attributes:
-        say: Takes a line whenever the curve gets a row.
-        stepped: Takes how many steps are done, after each of them.
-        preview: Takes the run every `preview_every` steps and at the end.
-        preview_every: Steps between two previews; 0 for none.
-    """
-
-    say: Callable[[str], None] = _print
-    stepped: Callable[[int], None] = lambda done: None
-    preview: Callable[["Run"], None] = lambda run: None
-    preview_every: int = 0
-
-
-PRINTING = Watch()
-"""Lines on stdout and nothing else."""
+Step = Callable[["Run", Iterator[Any]], Numbers]
+"""step(run, batches) -> numbers to log. One step of several trainees: it calls `Run.update` for each of its updates."""
 
 
 class Run:
-    """A training run in a folder: the model, its optimiser, its average and the step they have reached."""
+    """A training run in a folder: its trainees, its chance and the step they have reached.
 
-    def __init__(self, model: nn.Module, settings: LoopSettings, folder: Path, seed: int = 0) -> None:
-        self.model = model
+    Args:
+        model: The network that is trained, and kept; in several processes it is sharded in place.
+        settings: Of the loop and of this network.
+        folder: Where the state, the curve and the event files lie.
+        seed: Of what the losses draw.
+        beside: Other networks of the stage, by name.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: LoopSettings,
+        folder: Path,
+        seed: int = 0,
+        beside: Mapping[str, Trainee] | None = None,
+    ) -> None:
         self.settings = settings
         self.folder = folder
         self.step = 0
+        self.num_batches = 0
         self.generator = torch.Generator().manual_seed(seed)
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
-        )
-        self.average = {name: p.detach().clone() for name, p in model.named_parameters()}
+        self.trainee = Trainee(model, settings)
+        self.beside = dict(beside or {})
+        self._meter = Meter()
+        self._journal: Journal | None = None
+        self._shown: dict[str, Tensor] | None = None
         folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def model(self) -> nn.Module:
+        """The network that is trained and kept."""
+        return self.trainee.module
 
     @property
     def state_file(self) -> Path:
@@ -100,101 +74,141 @@ class Run:
         return self.folder / STATE_FILE
 
     def resume(self) -> bool:
-        """Loads the last saved state; returns False where there is none."""
-        if not self.state_file.exists():
+        """Loads the last saved state; returns False where there is none.
+
+        Raises:
+            InputError: The state is of a run without one of the trainees, or not every process can read it.
+        """
+        state = read_state(self.state_file) if self.state_file.exists() else None
+        self._check(state)
+        if state is None:
             return False
-        state = torch.load(self.state_file, map_location="cpu", weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average = {name: part.to(self.average[name].device) for name, part in state["average"].items()}
-        self.generator.set_state(state["generator"])
         self.step = state["step"]
-        cut_after(self.folder / CURVE_FILE, self.step)
+        self.trainee.load({"updates": self.step, **state})
+        for name, trainee in self.beside.items():
+            trainee.load(state["beside"][name])
+        self.generator.set_state(state["generator"])
+        self.num_batches = state.get("num_batches", self.step)  # older states: one batch a step
+        self._meter.restore(state.get("numbers", []))
+        if distributed.is_first():
+            cut_after(self.folder / CURVE_FILE, self.step)
         return True
 
+    def _check(self, state: dict[str, Any] | None) -> None:
+        step = -1 if state is None else state["step"]
+        first = int(distributed.agreed(torch.tensor(step)))
+        if first != step:
+            raise InputError(f"{self.state_file}: wanted step {first} as in process 0, got {step}. Share the folder.")
+        if state is not None and (missing := self.beside.keys() - state.get("beside", {}).keys()):
+            raise InputError(f"{self.state_file}: wanted {', '.join(missing)} in it, too. Choose another folder.")
+
     def save(self) -> None:
-        """Writes the state beside the old one, then swaps them, so that a kill never leaves half a file."""
-        fresh = self.state_file.with_suffix(".new")
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "average": self.average,
-                "generator": self.generator.get_state(),
-                "step": self.step,
-            },
-            fresh,
-        )
-        os.replace(fresh, self.state_file)
+        """Writes the state, whole, so that it can be resumed by any number of processes; all of them call this."""
+        state = {
+            **self.trainee.state(),
+            "beside": {name: trainee.state() for name, trainee in self.beside.items()},
+            "generator": self.generator.get_state(),
+            "step": self.step,
+            "num_batches": self.num_batches,
+            "numbers": self._meter.rows(),
+        }
+        if distributed.is_first():
+            write_state(state, self.state_file)
 
     def fit(self, batches: Iterator[Any], loss: Loss, watch: Watch = PRINTING) -> None:
-        """Trains from the current step to `settings.steps`. `batches` must begin at the current step."""
-        self.model.train()
-        meter = _Meter()
-        while self.step < self.settings.steps:
-            meter.add(self._update(next(batches), loss))
-            self.step += 1
-            watch.stepped(self.step)
-            if self._is_due(self.settings.log_every):
-                self._log(*meter.take(), watch.say)
-            if self._is_due(self.settings.save_every):
-                self.save()
-            if self._is_due(watch.preview_every):
-                watch.preview(self)
+        """Trains the one network from the current step to `settings.steps`.
+
+        Args:
+            batches: From batch number `num_batches` on, each this process's part.
+            loss: Of the network.
+            watch: Told of the progress.
+        """
+        self.fit_steps(batches, lambda run, more: run.update(more, loss), watch)
+
+    def fit_steps(self, batches: Iterator[Any], step: Step, watch: Watch = PRINTING) -> None:
+        """Trains from the current step to `settings.steps`, each step made by `step`; `batches` as for `fit`."""
+        watch = watch if distributed.is_first() else Watch(say=lambda _: None, preview_every=watch.preview_every)
+        watch.stepped(self.step)
+        if self.step >= self.settings.steps:
+            return
+        self._journal = Journal(self.folder, self.step, self.settings.steps, watch.say)
+        for trainee in (self.trainee, *self.beside.values()):
+            trainee.module.train()
+        try:
+            while self.step < self.settings.steps:
+                self._meter.add(step(self, batches))
+                self.step += 1
+                watch.stepped(self.step)
+                self._write_down(watch)
+        finally:
+            self._journal.close()
+            self._journal = None
+
+    def update(self, batches: Iterator[Any], loss: Loss, name: str | None = None) -> Numbers:
+        """Updates one trainee by the next `settings.accumulate` batches; returns the numbers to log.
+
+        Args:
+            batches: Those that the step got.
+            loss: Gets the trainee's network.
+            name: Of a trainee beside the first, which also marks its numbers: `critic_loss`.
+        """
+        trainee, mark = (self.trainee, "") if name is None else (self.beside[name], f"{name}_")
+        parts = [self._backward(trainee.module, next(batches), loss) for _ in range(self.settings.accumulate)]
+        norm = trainee.update(trainee.settings.learning_rate * self.settings.schedule(self.step))
+        means: dict[str, Tensor | float] = {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
+        return {mark + key: value for key, value in {**means, "gradient_norm": norm}.items()}
+
+    def _backward(self, module: nn.Module, batch: Any, loss: Loss) -> Numbers:
+        self.num_batches += 1
+        chance = distributed.own_generator(self.generator)
+        # weights that are gathered block by block must not stay behind as cached copies
+        cached = distributed.world_size() == 1
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.settings.autocast, cache_enabled=cached):
+            value, parts = loss(module, batch, chance)
+        (value / self.settings.accumulate).backward()  # type: ignore[no-untyped-call]  # torch's own
+        return {"loss": value.detach(), **parts}
 
     def averaged_state(self) -> dict[str, Tensor]:
-        """Returns the model's state with the averaged parameters in the place of the live ones."""
-        return {**self.model.state_dict(), **self.average}
+        """Returns the model's state with the averaged parameters in the place of the live ones.
+
+        In several processes, all of them call it; a preview may call it in process 0 alone.
+        """
+        return self.trainee.averaged_state() if self._shown is None else self._shown
+
+    def show(self, name: str, pixels: UInt8[np.ndarray, "*t h w 3"], fps: float = 16) -> None:
+        """Puts a picture, or a video, into the event files of a run that is training."""
+        if self._journal is None or (events := self._journal.events) is None:
+            return
+        if pixels.ndim == 3:
+            events.picture(self.step, name, pixels)
+        else:
+            events.video(self.step, name, pixels, fps)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def _write_down(self, watch: Watch) -> None:
+        if self._is_due(self.settings.log_every):
+            self._log()
+        if self._is_due(self.settings.save_every):
+            self.save()
+        if self._is_due(watch.preview_every):
+            self._preview(watch)
 
     def _is_due(self, every: int) -> bool:
         return every > 0 and (self.step % every == 0 or self.step == self.settings.steps)
 
-    def _update(self, batch: Any, loss: Loss) -> dict[str, float]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate(self.step)
-        device = next(self.model.parameters()).device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.settings.autocast):
-            value, parts = loss(self.model, batch, self.generator)
-        value.backward()  # type: ignore[no-untyped-call]  # torch's own
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self._average()
-        return {"loss": float(value.detach()), "gradient_norm": float(norm), **parts}
+    def _log(self) -> None:
+        assert self._journal is not None
+        part = self.settings.schedule(self.step)
+        others = {f"{name}_rate": other.settings.learning_rate * part for name, other in self.beside.items()}
+        rates = {"rate": self.settings.rate(self.step), **others}
+        self._journal.write(self.step, self._device, rates, self._meter.take())
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.settings.ema_decay, (self.step + 1) / (self.step + 10))
-        ours, theirs = list(self.average.values()), [p.detach() for _, p in self.model.named_parameters()]
-        torch._foreach_lerp_(ours, theirs, 1.0 - decay)
-
-    def _log(self, means: dict[str, float], seconds_per_step: float, say: Callable[[str], None]) -> None:
-        row = {"step": self.step, "rate": self.settings.rate(self.step), "seconds_per_step": seconds_per_step, **means}
-        append_row(self.folder / CURVE_FILE, row)
-        numbers = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-        left = (self.settings.steps - self.step) * seconds_per_step / 60
-        done = f"step {self.step}/{self.settings.steps}"
-        say(f"{done}  {numbers}  {seconds_per_step:.2f} s/step  {left:.0f} min left")
-
-
-class _Meter:
-    """Means of the logged numbers, and of the time, since they were last taken."""
-
-    def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        self.totals: dict[str, float] = {}
-        self.count = 0
-        self.since = time.perf_counter()
-
-    def add(self, parts: dict[str, float]) -> None:
-        self.count += 1
-        for name, value in parts.items():
-            self.totals[name] = self.totals.get(name, 0.0) + value
-
-    def take(self) -> tuple[dict[str, float], float]:
-        means = {name: total / self.count for name, total in self.totals.items()}
-        seconds_per_step = (time.perf_counter() - self.since) / self.count
-        self._clear()
-        return means, seconds_per_step
+    def _preview(self, watch: Watch) -> None:
+        self._shown = self.trainee.averaged_state()
+        if distributed.is_first():
+            watch.preview(self)
+        self._shown = None
+        distributed.wait_for_all()

@@ -51,6 +51,18 @@ def test_a_file_that_is_no_curve_is_named(tmp_path: Path, text: str | None) -> N
         read_curve(path)
 
 
+def test_a_number_that_is_new_gets_a_column_and_one_that_is_missing_leaves_it_empty(path: Path) -> None:
+    append_row(path, {"step": 110, "memory": 2.5, "loss": 0.5})
+    curve = read_curve(path)
+    assert list(curve) == ["step", "rate", "seconds_per_step", "loss", "memory"]
+    assert curve["memory"][-1] == 2.5
+    assert np.isnan(curve["memory"][:-1]).all()
+    assert np.isnan(curve["rate"][-1])
+    assert curve["loss"][-2:] == pytest.approx([0.01, 0.5])
+    cut_after(path, 110)
+    assert len(read_curve(path)["step"]) == 11
+
+
 def test_smoothing_keeps_the_length_a_constant_and_the_mean_of_a_line() -> None:
     assert smoothed(np.full(9, 3.0), 4) == pytest.approx(np.full(9, 3.0))
     line = np.arange(9.0)
