@@ -1,20 +1,19 @@
 """Clips encoded once and trained on many times: shards of latents, pictures, tracks and prompt embeddings."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from motionstream.errors import InputError
 from motionstream.models.vae.protocol import VideoVAE
 from motionstream.tracks import Tracks
+from motionstream.training.shard import NO_POINT, encode_clips
 from motionstream.training.world import Clip, make_clip
 
 
@@ -39,7 +38,6 @@ class LatentClip:
     caption: str
 
 
-@torch.inference_mode()
 def write_shard(
     path: Path,
     seeds: range,
@@ -51,6 +49,7 @@ def write_shard(
     *,
     height: int = 128,
     width: int = 128,
+    newcomer_every: int = 0,
 ) -> None:
     """Makes, encodes and stores the clips of `seeds`; a shard that exists is left alone.
 
@@ -64,40 +63,26 @@ def write_shard(
         batch: clips encoded at once.
         height: pixels.
         width: pixels.
+        newcomer_every: one clip of so many brings something into view that its first frame does not show; 0 for none.
     """
+
+    def clip(seed: int) -> Clip:
+        newcomer = newcomer_every > 0 and seed % newcomer_every == 0
+        return make_clip(seed, num_frames, height, width, newcomer=newcomer)
+
     if path.exists():
         return
-    parts, captions = [], []
-    for start in range(0, len(seeds), batch):
-        clips = [make_clip(seed, num_frames, height, width) for seed in seeds[start : start + batch]]
-        parts.append(_encoded(clips, picture_frames, vae, embed))
-        captions += [clip.caption for clip in clips]
-    tensors = {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
-    fresh = path.with_suffix(".part")
-    save_file(tensors, fresh, metadata={"captions": json.dumps(captions), "first_seed": str(seeds[0])})
-    os.replace(fresh, path)
-
-
-def _encoded(
-    clips: list[Clip],
-    picture_frames: tuple[int, ...],
-    vae: VideoVAE,
-    embed: Callable[[str], Tensor],
-) -> dict[str, Tensor]:
-    video = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3)
-    visible = np.packbits(np.stack([clip.tracks.visible for clip in clips]), axis=-1)
-    return {
-        "latents": vae.encode(video.float() / 255).to(torch.bfloat16),
-        "pictures": video[:, list(picture_frames)],
-        "xy": torch.from_numpy(np.stack([clip.tracks.xy for clip in clips])).half(),
-        "visible": torch.from_numpy(visible),
-        "layer": torch.from_numpy(np.stack([clip.layer for clip in clips]).astype(np.uint8)),
-        "prompt_embeds": torch.cat([embed(clip.caption) for clip in clips]).to(torch.bfloat16),
-    }
+    shard = encode_clips(map(clip, seeds), picture_frames, vae, embed, batch)
+    if shard is not None:
+        shard.write(path, first_seed=str(seeds[0]))
 
 
 class LatentCache:
-    """The shards of a folder, read as one sequence of clips; new shards are found when it is opened again."""
+    """The shards of a folder, read as one sequence of clips; new shards are found when it is opened again.
+
+    The tensors are views of the mapped files: opening reads none of them, and what is read of them can be dropped from
+    memory again. Shards of procedural clips and of videos may lie beside one another where their shapes agree.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.tensors: list[dict[str, Tensor]] = []
@@ -108,10 +93,16 @@ class LatentCache:
                 self.captions.append(json.loads(file.metadata()["captions"]))
         if not self.tensors:
             raise InputError(f"Wanted encoded clips in {folder}, found none; run `motionstream train encode`.")
+        _check_alike(folder, self.tensors)
         self.index = [(shard, i) for shard, names in enumerate(self.captions) for i in range(len(names))]
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def unprompted(self) -> Float[Tensor, "s d"]:
+        """The empty prompt's embedding."""
+        return self.tensors[0]["unprompted"].float()
 
     def __getitem__(self, position: int) -> LatentClip:
         """Returns a clip, its numbers in float32."""
@@ -119,13 +110,15 @@ class LatentCache:
         part = self.tensors[shard]
         xy = part["xy"][i].float().numpy()
         visible = np.unpackbits(part["visible"][i].numpy(), axis=-1, count=xy.shape[1]).astype(bool)
-        tracks = Tracks(ids=np.arange(xy.shape[1]), xy=xy, visible=visible)
+        layer = part["layer"][i].numpy()
+        known = layer != NO_POINT
+        tracks = Tracks(ids=np.arange(known.sum()), xy=xy[:, known], visible=visible[:, known])
         embeds = part["prompt_embeds"][i].float()
         return LatentClip(
             part["latents"][i].float(),
             part["pictures"][i].float() / 255,
             tracks,
-            part["layer"][i].numpy(),
+            layer[known],
             embeds,
             self.captions[shard][i],
         )
@@ -144,3 +137,13 @@ class LatentCache:
             for i in range(skip, per_epoch):
                 yield shuffled[i * batch : (i + 1) * batch].tolist()
             epoch, skip = epoch + 1, 0
+
+
+def _check_alike(folder: Path, shards: list[dict[str, Tensor]]) -> None:
+    for name in ("latents", "pictures", "prompt_embeds"):
+        shapes = {tuple(shard[name].shape[1:]) for shard in shards}
+        if len(shapes) > 1:
+            raise InputError(
+                f"{folder}: wanted clips of one shape, got {name} of {' and '.join(map(str, sorted(shapes)))}. "
+                "Keep clips of another size, length or autoencoder in a folder of their own."
+            )

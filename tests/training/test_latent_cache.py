@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from motionstream.errors import InputError
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.training.latent_cache import LatentCache, write_shard
+from motionstream.training.shard import encode_clips
 from motionstream.training.world import make_clip
 
 small_clip = partial(make_clip, height=32, width=48)
@@ -19,7 +21,7 @@ write_small_shard = partial(write_shard, height=32, width=48)
 
 def embed(caption: str) -> Tensor:
     """A prompt's length and its first letters, as an embedding `1 s d`."""
-    codes = torch.tensor([ord(letter) for letter in caption[:6]])
+    codes = torch.tensor([ord(letter) for letter in caption[:6].ljust(6)])
     return torch.stack([torch.full((6,), len(caption)), codes]).bfloat16()[None]
 
 
@@ -57,6 +59,23 @@ def test_tracks_come_back_within_a_sixteenth_of_a_pixel(folder: Path) -> None:
         # What rounding puts onto the border at 1 leaves the picture, and nothing else changes.
         changed = kept.visible != clip.tracks.visible
         assert (kept.xy[changed] == 1).any(-1).all()
+
+
+def test_clips_keep_their_own_number_of_points(tmp_path: Path, small_vae: TinyVAE) -> None:
+    clips = []
+    for seed, num_points in ((100, 1024), (101, 70)):
+        clip = small_clip(seed, num_frames=9)
+        kept = np.arange(1024) < num_points
+        clips.append(replace(clip, tracks=clip.tracks.select(kept), layer=clip.layer[kept]))
+    shard = encode_clips(clips, (0, 4), small_vae, embed)
+    assert shard is not None
+    shard.write(tmp_path / "00000.safetensors")
+    cache = LatentCache(tmp_path)
+    for position, clip in enumerate(clips):
+        kept_clip = cache[position]
+        assert kept_clip.tracks.num_points == clip.tracks.num_points
+        assert np.array_equal(kept_clip.layer, clip.layer)
+        assert np.abs(kept_clip.tracks.xy - clip.tracks.xy).max() < 1 / 500
 
 
 def test_a_shard_that_exists_is_left_alone(folder: Path, small_vae: TinyVAE) -> None:
