@@ -13,12 +13,8 @@ from motionstream.cli.console import notes
 from motionstream.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from motionstream.evaluation.generation import Generate
     from motionstream.evaluation.report import Section
     from motionstream.streaming.engine import StreamEngine
-    from motionstream.tracks import Tracks
     from motionstream.training.world import Clip
 
 T = TypeVar("T")
@@ -67,8 +63,9 @@ class Evaluate:
         from motionstream.evaluation.checks import check_clips, check_photographs, check_two_drags
         from motionstream.evaluation.photographs import DRAG_PLANS, open_photographs
         from motionstream.evaluation.scenes import two_drags_on_clip
+        from motionstream.streaming.stream_generator import StreamGenerator
 
-        generate, config = generator(engine), engine.config
+        generate, config = StreamGenerator(engine), engine.config
         clips = _shown(self._held_out(engine), "held-out clips", self.clips)
         yield check_clips(generate, clips, told_points=self.points).section()
         clips = _shown(self._held_out(engine), "two drags", self.clips)
@@ -92,26 +89,3 @@ def _shown(items: Iterable[T], what: str, total: int) -> Iterable[T]:
     from rich.progress import track
 
     return track(items, what, total=total, console=notes(), transient=True)
-
-
-def generator(engine: StreamEngine) -> Generate:
-    """The engine as the checks see it: picture, tracks, prompt and seed in, video frames out."""
-    import numpy as np
-
-    from motionstream.tracks import Tracks
-
-    def generate(image: np.ndarray, tracks: Tracks, prompt: str, seed: int) -> np.ndarray:
-        session, stream, chunks = engine.open_session(image, prompt, seed), engine.config, []
-        num_chunks = stream.num_chunks(tracks.num_frames)
-        missing = stream.first_video_frame(num_chunks) - tracks.num_frames
-        if missing:  # the last chunk is longer than what is asked for: its end rests
-            last = tracks.slice(tracks.num_frames - 1, tracks.num_frames)
-            tracks = tracks.concat_time(
-                Tracks(ids=last.ids, xy=last.xy.repeat(missing, 0), visible=last.visible.repeat(missing, 0))
-            )
-        for index in range(num_chunks):
-            start = stream.first_video_frame(index)
-            chunks.append(session.step(tracks.slice(start, start + stream.video_frames_in_chunk(index))).frames)
-        return np.concatenate(chunks)
-
-    return generate

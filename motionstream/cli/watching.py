@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watched(steps: int, preview: Callable[[Run], None], preview_every: int) -> Iterator[Watch]:
+def watched(steps: int, preview: Callable[[Run], object], preview_every: int) -> Iterator[Watch]:
     """Shows a run of `steps` steps for as long as the block lasts.
 
     Args:

@@ -18,6 +18,7 @@ from motionstream.models.scheduler import shift_to_json
 from motionstream.models.text_encoder import ENCODER_FOLDER, TOKENIZER_FOLDER, TextEncoder
 from motionstream.models.track_head import TrackHead
 from motionstream.models.vae.tiny import TinyVAE
+from motionstream.models.vae.wan import WanVAE
 from motionstream.models.wan.transformer import WanTransformer
 from motionstream.models.weights import check_storage_dtype, save_weights
 
@@ -30,7 +31,7 @@ def save_checkpoint(
     folder: str | PathLike[str],
     *,
     transformer: WanTransformer,
-    vae: TinyVAE,
+    vae: TinyVAE | WanVAE,
     text_encoder: TextEncoder,
     stream: StreamConfig,
     shift: float,
@@ -42,7 +43,7 @@ def save_checkpoint(
     Args:
         folder: a new folder, or an older checkpoint that is replaced.
         transformer: the denoising network.
-        vae: the tiny autoencoder.
+        vae: the autoencoder; one that is not ours is written by its own library, in its own type.
         text_encoder: its weights are loaded for this where they are not in memory.
         stream: size, frame rate, memory and timesteps.
         shift: timestep shift that the model was trained with.
@@ -62,9 +63,10 @@ def save_checkpoint(
     fresh = target.with_name(f".{target.name}.{uuid4().hex}.new")
     try:
         fresh.mkdir(parents=True)
-        _write_networks(fresh, transformer, vae, track_head, storage_dtype)
+        _write_networks(fresh, transformer, track_head, storage_dtype)
+        _write_vae(fresh, vae, storage_dtype)
         text_encoder.save(fresh, storage_dtype)
-        _write_settings(fresh, stream, shift, has_head=track_head is not None)
+        _write_settings(fresh, stream, shift, vae, has_head=track_head is not None)
         _keep_foreign_entries(target, fresh)
         _swap(fresh, target)
     except OSError as error:
@@ -81,27 +83,34 @@ def _check_replaceable(target: Path) -> None:
         raise OutputError(f"{target} is a file; wanted a folder for the checkpoint.")
 
 
-def _write_networks(
-    folder: Path, transformer: WanTransformer, vae: TinyVAE, head: TrackHead | None, dtype: torch.dtype
-) -> None:
-    networks: dict[str, WanTransformer | TinyVAE | TrackHead] = {TRANSFORMER: transformer, VAE: vae}
+def _write_networks(folder: Path, transformer: WanTransformer, head: TrackHead | None, dtype: torch.dtype) -> None:
+    _write_network(folder / TRANSFORMER, transformer, dtype)
     if head is not None:
-        networks[TRACK_HEAD] = head
-    for name, network in networks.items():
-        save_weights(network.state_dict(), folder / name, storage_dtype=dtype)
-        # A class name tells the autoencoders apart; the transformer's configuration brings diffusers' name itself.
-        values: dict[str, Any] = {"_class_name": type(network).__name__, **network.config.to_json()}
-        write_json(folder / name / CONFIG_FILE, values)
+        _write_network(folder / TRACK_HEAD, head, dtype)
 
 
-def _write_settings(folder: Path, stream: StreamConfig, shift: float, *, has_head: bool) -> None:
+def _write_vae(folder: Path, vae: TinyVAE | WanVAE, dtype: torch.dtype) -> None:
+    if isinstance(vae, WanVAE):
+        vae.vae.save_pretrained(folder / VAE)
+    else:
+        _write_network(folder / VAE, vae, dtype)
+
+
+def _write_network(folder: Path, network: WanTransformer | TrackHead | TinyVAE, dtype: torch.dtype) -> None:
+    save_weights(network.state_dict(), folder, storage_dtype=dtype)
+    # A class name tells the autoencoders apart; the transformer's configuration brings diffusers' name itself.
+    values: dict[str, Any] = {"_class_name": type(network).__name__, **network.config.to_json()}
+    write_json(folder / CONFIG_FILE, values)
+
+
+def _write_settings(folder: Path, stream: StreamConfig, shift: float, vae: TinyVAE | WanVAE, *, has_head: bool) -> None:
     (folder / SCHEDULER).mkdir()
     write_json(folder / SCHEDULER / "scheduler_config.json", shift_to_json(shift))
     write_json(folder / STREAM_FILE, stream.to_json())
     index: dict[str, Any] = {
         "_class_name": "MotionStream",
         TRANSFORMER: ["motionstream", "WanTransformer"],
-        VAE: ["motionstream", "TinyVAE"],
+        VAE: ["motionstream", "TinyVAE"] if isinstance(vae, TinyVAE) else ["diffusers", "AutoencoderKLWan"],
         ENCODER_FOLDER: ["transformers", "UMT5EncoderModel"],
         TOKENIZER_FOLDER: ["transformers", "AutoTokenizer"],
         SCHEDULER: ["diffusers", "FlowMatchEulerDiscreteScheduler"],

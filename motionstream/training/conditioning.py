@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from motionstream.config import StreamConfig
@@ -70,3 +71,21 @@ def condition_on_truth(
         parts.append((motion, image))
     motions, images = zip(*parts, strict=True)
     return torch.cat(motions, dim=2), torch.cat(images, dim=2)
+
+
+def condition_clips(
+    latents: Float[Tensor, "b c f h w"],
+    pictures: Float[Tensor, "b k 3 y x"],
+    tracks: Sequence[Tracks],
+    config: TrackHeadConfig,
+    vae: VideoVAE,
+) -> tuple[Float[Tensor, "b k f h w"], Float[Tensor, "b m f h w"]]:
+    """Encodes the tracks of whole clips at once: a teacher knows the first picture only, and all of the motion.
+
+    Returns:
+        Packed motion maps and image condition.
+    """
+    memories = [TrackMemory.empty(latents.device)] * len(latents)
+    first = [Newest(picture[0], latent[:, 0]) for picture, latent in zip(pictures, latents, strict=True)]
+    motion, image, _ = condition_batch(tracks, memories, first, config, vae, first=True)
+    return motion, image

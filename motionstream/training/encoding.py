@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from motionstream.config import StreamConfig
-from motionstream.models.text_encoder import TextEncoder
-from motionstream.training.export import TEXT_SEED
 from motionstream.training.frozen_vae import load_frozen
 from motionstream.training.latent_cache import write_shard
+from motionstream.training.shard import picture_frames
+from motionstream.training.text import trained_text_encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +24,14 @@ class EncodingSettings:
         shard_clips: Clips in each.
         first_seed: Of the first clip; far from the seeds that other stages and the evaluation use.
         num_frames: Video frames of a clip, a whole number of chunks.
+        newcomer_every: One clip of so many shows something that its first frame does not, and its caption names it.
     """
 
-    num_shards: int = 16
+    num_shards: int = 64
     shard_clips: int = 256
     first_seed: int = 100_000_000
     num_frames: int = 33
-
-
-def picture_frames(stream: StreamConfig, num_frames: int) -> tuple[int, ...]:
-    """Returns the newest video frame before each chunk of a clip, and frame 0 for the first chunk."""
-    starts = (stream.first_video_frame(chunk) for chunk in range(stream.num_chunks(num_frames)))
-    return tuple(max(0, start - 1) for start in starts)
+    newcomer_every: int = 3
 
 
 def shard_file(folder: Path, shard: int) -> Path:
@@ -48,7 +44,9 @@ def missing_shards(folder: Path, settings: EncodingSettings) -> list[int]:
     return [shard for shard in range(settings.num_shards) if not shard_file(folder, shard).exists()]
 
 
-def encode_shard(vae_folder: Path, folder: Path, shard: int, stream: StreamConfig, settings: EncodingSettings) -> int:
+def encode_shard(
+    vae_run: Path, text_run: Path, folder: Path, shard: int, stream: StreamConfig, settings: EncodingSettings
+) -> int:
     """Makes one shard on one core and returns its number; one that exists is left alone."""
     torch.set_num_threads(1)
     first = settings.first_seed + shard * settings.shard_clips
@@ -57,28 +55,29 @@ def encode_shard(vae_folder: Path, folder: Path, shard: int, stream: StreamConfi
         range(first, first + settings.shard_clips),
         picture_frames(stream, settings.num_frames),
         settings.num_frames,
-        load_frozen(vae_folder),
-        TextEncoder.create_tiny(TEXT_SEED).encode,
+        load_frozen(vae_run),
+        trained_text_encoder(text_run).encode,
         height=stream.height,
         width=stream.width,
+        newcomer_every=settings.newcomer_every,
     )
     return shard
 
 
 def encode_shards(
-    vae_folder: Path, folder: Path, stream: StreamConfig, settings: EncodingSettings, workers: int
+    vae_run: Path, text_run: Path, folder: Path, stream: StreamConfig, settings: EncodingSettings, workers: int
 ) -> Iterator[int]:
     """Makes the shards that are missing and yields the number of each that is done.
 
     Raises:
-        InputError: There is no trained autoencoder.
+        InputError: There is no trained autoencoder, or no trained text encoder.
     """
-    load_frozen(vae_folder)  # says what is wrong before any process starts
+    load_frozen(vae_run), trained_text_encoder(text_run)  # say what is wrong before any process starts
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         tasks = [
-            pool.submit(encode_shard, vae_folder, folder, shard, stream, settings)
+            pool.submit(encode_shard, vae_run, text_run, folder, shard, stream, settings)
             for shard in missing_shards(folder, settings)
         ]
         try:

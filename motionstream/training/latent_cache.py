@@ -101,7 +101,13 @@ class LatentCache:
 
     @property
     def unprompted(self) -> Float[Tensor, "s d"]:
-        """The empty prompt's embedding."""
+        """The empty prompt's embedding.
+
+        Raises:
+            InputError: The shards are of an older kind.
+        """
+        if "unprompted" not in self.tensors[0]:
+            raise InputError("Wanted shards with the empty prompt's embedding, got older ones. Encode the clips anew.")
         return self.tensors[0]["unprompted"].float()
 
     def __getitem__(self, position: int) -> LatentClip:

@@ -19,10 +19,13 @@ from motionstream.models.track_condition import Newest
 from motionstream.models.track_memory import TrackMemory
 from motionstream.models.vae.protocol import StreamState, VideoVAE
 from motionstream.streaming.sampler import DenoisingSteps, denoise_chunk, write_chunk
+from motionstream.training import distributed
+from motionstream.training.batch import ClipBatch
 from motionstream.training.conditioning import condition_batch
+from motionstream.training.journal import Numbers
 from motionstream.training.loop import Loss
+from motionstream.training.networks import Networks
 from motionstream.training.pixel_loss import reconstruction_loss
-from motionstream.training.student import Student, StudentBatch
 
 GRADIENT_WEIGHT = 0.5
 """Of the error of the pixels' differences, beside the error of the pixels."""
@@ -31,7 +34,7 @@ LATENT_WEIGHT = 0.1
 """Of the squared error of the latents, which hold what the pixels' absolute error does not hear."""
 
 
-def new_cache(student: Student, batch: StudentBatch, stream: StreamConfig) -> KVCache:
+def new_cache(student: Networks, batch: ClipBatch, stream: StreamConfig) -> KVCache:
     """Returns an empty cache that fits a batch, in bfloat16 under autocast as the keys are made."""
     height, width = batch.latents.shape[-2:]
     return student.transformer.new_cache(
@@ -52,8 +55,8 @@ def rollout_loss(stream: StreamConfig, vae: VideoVAE) -> Loss:
     of the two and its mean both.
     """
 
-    def loss(model: nn.Module, batch: StudentBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        assert isinstance(model, Student)
+    def loss(model: nn.Module, batch: ClipBatch, generator: torch.Generator) -> tuple[Tensor, Numbers]:
+        assert isinstance(model, Networks)
         steps = DenoisingSteps.of(model.transformer, stream.timesteps)
         context = model.transformer.prompt_context(batch.prompt_embeds)
         cache, past, true_decoder = new_cache(model, batch, stream), _Past.of(batch), None
@@ -66,7 +69,7 @@ def rollout_loss(stream: StreamConfig, vae: VideoVAE) -> Loss:
                 told, past.memories, past.newest, model.track_head.config, vae, first=chunk == 0
             )
             condition = torch.cat([image, model.track_head(motion)], dim=1)
-            exit_step = int(torch.randint(len(steps.times), (), generator=generator))
+            exit_step = int(distributed.agreed(torch.randint(len(steps.times), (), generator=generator)))
             first = batch.latents[:, :, 0] if chunk == 0 else None
             made = denoise_chunk(
                 model.transformer, condition, steps.first(exit_step + 1), context, cache, generator, first
@@ -80,7 +83,7 @@ def rollout_loss(stream: StreamConfig, vae: VideoVAE) -> Loss:
             if chunk + 1 < num_chunks:
                 write_chunk(model.transformer, made.detach(), condition, steps, context, cache)
                 past = past.after(made.detach(), video[:, -1].detach(), memories, decoder)
-        parts = {f"chunk_{i}": float(error.detach()) for i, error in enumerate(errors)}
+        parts: dict[str, Tensor | float] = {f"chunk_{i}": error.detach() for i, error in enumerate(errors)}
         return torch.stack(errors).mean(), parts
 
     return loss
@@ -100,7 +103,7 @@ class _Past:
     decoder: StreamState | None = None
 
     @classmethod
-    def of(cls, batch: StudentBatch) -> Self:
+    def of(cls, batch: ClipBatch) -> Self:
         pictures = zip(batch.pictures[:, 0], batch.latents[:, :, 0], strict=True)
         nothing = TrackMemory.empty(batch.latents.device)
         return cls([nothing] * len(batch.latents), [Newest(frame, latent) for frame, latent in pictures])

@@ -20,10 +20,18 @@ from motionstream.errors import InputError
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.umt5 import TIED_NAME, TINY_MAX_TOKENS, TINY_SIZES, EncoderParts, tiny_parts
 from motionstream.training.loop import PRINTING, STATE_FILE, LoopSettings, Run, Watch
+from motionstream.training.presets import StageSettings
 
 OFFSETS = {"word": 0, "previous": -1, "next": 1}
 """What each head names, in words from the byte's own."""
 NO_WORD, NO_TARGET = "", -100
+
+FIRST_SEED = 300_000_000
+"""Of the clips whose captions are read."""
+SETTINGS = StageSettings(
+    loop=LoopSettings(steps=1800, learning_rate=3e-3, ema_decay=0.99, cooldown_share=0.5, autocast=False), batch=32
+)
+"""Of the embedded text encoder's training."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
 from motionstream.models.vae.tiny_blocks import MemBlock
 from motionstream.training.loop import PRINTING, STATE_FILE, LoopSettings, Loss, Run, Watch
 from motionstream.training.pixel_loss import reconstruction_loss
+from motionstream.training.presets import StageSettings
 from motionstream.training.world import make_clip
 
 DEEP_CONFIG = TinyVAEConfig.embedded(encoder_channels=48, decoder_channels=(128, 64, 48, 32))
@@ -48,6 +49,10 @@ class TinyVAESettings:
     latent_noise: float = 0.1
     latent_weight: float = 1e-3
     shift_share: float = 0.4
+
+
+SETTINGS = StageSettings(loop=LoopSettings(steps=1600, learning_rate=6e-4, ema_decay=0.99), batch=8)
+"""Of the deep autoencoder's training."""
 
 
 class CropDataset(Dataset[Tensor]):
@@ -199,5 +204,9 @@ def train_tiny_vae(
     run = Run(vae.use_channels_last().to(device), loop, folder, seed)
     run.resume()
     first_seed = 10_000_000 * (seed + 1)
-    run.fit(batches(settings, first_seed, range(run.step, loop.steps)), tiny_vae_loss(settings), watch)
+    run.fit(
+        batches(settings, first_seed, range(run.num_batches, loop.steps * loop.accumulate)),
+        tiny_vae_loss(settings),
+        watch,
+    )
     return run

@@ -25,7 +25,7 @@ class Watch:
 
     say: Callable[[str], None] = _print
     stepped: Callable[[int], None] = lambda done: None
-    preview: Callable[["Run"], None] = lambda run: None
+    preview: Callable[["Run"], object] = lambda run: None
     preview_every: int = 0
 
 

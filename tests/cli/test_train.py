@@ -11,11 +11,8 @@ from PIL import Image
 from motionstream.cli import main
 from motionstream.config import StreamConfig
 from motionstream.models.checkpoint import load_checkpoint
-from motionstream.models.track_head import TrackHead, TrackHeadConfig
-from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
-from motionstream.models.wan import WanConfig, WanTransformer
-from motionstream.training import encoding, export, frozen_vae, linear_vae, student, tiny_vae
-from motionstream.training.student import Student
+from motionstream.models.vae.tiny import TinyVAEConfig
+from motionstream.training import encoding, frozen_vae, linear_vae, presets, tiny_vae
 
 pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")  # torch's own, under autocast
 
@@ -24,9 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype between input and
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder in which everything is tiny: 32x48 pixels, two shards of four clips, two layers."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(export, "EMBEDDED_STREAM", StreamConfig(height=32, width=48))
-    for module in (student, export):
-        monkeypatch.setattr(module, "tiny_student", small_student)
+    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "tiny": small_preset()})
     monkeypatch.setattr(linear_vae, "start_video", lambda *_: torch.rand(8, 4, 3, 32, 32))
     monkeypatch.setattr(frozen_vae, "measure_latents", lambda vae, *_: ((0.0,) * vae.latent_channels, 0.5))
     monkeypatch.setattr(encoding, "ProcessPoolExecutor", lambda workers, **_: ThreadPoolExecutor(workers))
@@ -35,25 +30,22 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def small_student(latent_channels: int) -> Student:
-    head = TrackHeadConfig(
-        id_channels=8, identity="origin", hidden_channel=True, copy="picture", width=16, out_channels=8
-    )
-    config = WanConfig(
+def small_preset() -> presets.Preset:
+    tiny = presets.PRESETS["tiny"]
+    head = replace(tiny.track_head, id_channels=8, width=16, out_channels=8)
+    config = replace(
+        tiny.transformer,
         num_attention_heads=2,
         attention_head_dim=16,
-        in_channels=latent_channels,
-        out_channels=latent_channels,
-        text_dim=64,
+        in_channels=6,
+        out_channels=6,
         freq_dim=32,
         ffn_dim=64,
         num_layers=2,
-        condition_channels=head.condition_channels(latent_channels),
+        condition_channels=head.condition_channels(6),
         track_channels=head.out_channels,
-        prediction="sample",
-        gated_condition=True,
     )
-    return Student(WanTransformer(config), TrackHead(head))
+    return replace(tiny, transformer=config, track_head=head, stream=StreamConfig(height=32, width=48))
 
 
 def train(*arguments: str) -> None:
@@ -65,13 +57,15 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
 ) -> None:
     train("tiny-vae", "--channels", "6")
     assert "runs/tiny_vae/vae: linear, 6 channels" in capsys.readouterr().out
+    train("text", "--captions", "12", "--steps", "2", "--batch", "4")
+    assert "runs/text/state.pt: 2 steps on 12 captions" in capsys.readouterr().out
     train("encode", "--shards", "2", "--workers", "1")
     assert "runs/latents: 8 clips, 2 shards new" in capsys.readouterr().out
-    train("student", "--steps", "3", "--save-every", "2", "--preview-every", "2")
+    train("teacher", "--steps", "3", "--batch", "4", "--save-every", "2", "--preview-every", "0")
     told = capsys.readouterr()
-    assert "runs/student/state.pt: 3 steps on 8 clips" in told.out
+    assert "runs/teacher/state.pt: 3 steps on 8 clips" in told.out
     assert "step 3/3" in told.err
-    train("rollout", "--student", "runs/student", "--steps", "1", "--preview-every", "0")
+    train("rollout", "--start", "runs/teacher", "--steps", "1", "--preview-every", "0")
     assert "runs/rollout/state.pt: 1 steps" in capsys.readouterr().out
     train("export", "--out", "tiny")
     assert "generate --checkpoint tiny" in capsys.readouterr().out
@@ -80,26 +74,42 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
     assert checkpoint.stream == StreamConfig(height=32, width=48)
 
 
-def test_pictures_and_curves_of_a_run_are_drawn(small: Path) -> None:
+@pytest.fixture
+def encoded(small: Path) -> Path:
     train("tiny-vae", "--channels", "6")
+    train("text", "--captions", "4", "--steps", "1", "--batch", "2")
     train("encode", "--shards", "1", "--workers", "1")
+    return small
+
+
+def test_pictures_and_curves_of_a_run_are_drawn(encoded: Path) -> None:
     train("rollout", "--steps", "4", "--preview-every", "3")
     train("curves", "--out", "curves.png")
-    pictures = sorted(path.name for path in (small / "runs" / "rollout" / "previews").iterdir())
+    pictures = sorted(path.name for path in (encoded / "runs" / "rollout" / "previews").iterdir())
     assert pictures == ["step_000003.png", "step_000004.png"]
-    with Image.open(small / "runs" / "rollout" / "previews" / pictures[0]) as picture:
+    with Image.open(encoded / "runs" / "rollout" / "previews" / pictures[0]) as picture:
         assert picture.size == (5 * 48, 6 * 32)
-    with Image.open(small / "curves.png") as picture:
+    with Image.open(encoded / "curves.png") as picture:
         assert picture.width > picture.height
 
 
-def test_the_same_command_with_more_steps_goes_on(small: Path) -> None:
-    train("tiny-vae", "--channels", "6")
-    train("encode", "--shards", "1", "--workers", "1")
+def test_the_same_command_with_more_steps_goes_on(encoded: Path) -> None:
     for steps in ("1", "3"):
-        train("student", "--steps", steps, "--save-every", "1", "--preview-every", "0")
-    rows = (small / "runs" / "student" / "curve.csv").read_text().splitlines()
+        train("teacher", "--steps", steps, "--batch", "2", "--save-every", "1", "--preview-every", "0")
+    rows = (encoded / "runs" / "teacher" / "curve.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", "1", "3"]
+
+
+def test_the_masked_teacher_starts_from_the_teacher_and_keeps_its_head(encoded: Path) -> None:
+    train("teacher", "--steps", "1", "--batch", "2", "--preview-every", "1")
+    train(
+        *("teacher", "--masked", "--start", "runs/teacher", "--folder", "runs/masked"),
+        *("--steps", "2", "--batch", "2", "--preview-every", "0"),
+    )
+    before, after = (torch.load(f"runs/{name}/state.pt", weights_only=True) for name in ("teacher", "masked"))
+    for name, tensor in after["model"].items():
+        assert torch.equal(tensor, before["average"][name]) == name.startswith("track_head."), name
+    assert (encoded / "runs" / "teacher" / "previews" / "step_000001.png").exists()
 
 
 def test_the_deep_autoencoder_is_trained_by_steps(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,9 +124,12 @@ def test_the_deep_autoencoder_is_trained_by_steps(small: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("student",), "run `motionstream train tiny-vae`"),
-        (("student", "--steps", "0"), "--steps: wanted at least 1, got 0"),
-        (("student", "--learning-rate", "0"), "--learning-rate: wanted a positive number"),
+        (("teacher",), "run `motionstream train tiny-vae`"),
+        (("teacher", "--steps", "0"), "--steps: wanted at least 1, got 0"),
+        (("teacher", "--learning-rate", "0"), "--learning-rate: wanted a positive number"),
+        (("teacher", "--preset", "wan"), "--preset: wanted one of tiny, wan2.1-1.3b, wan2.2-5b, got 'wan'"),
+        (("teacher", "--preset", "wan2.2-5b"), "wanted --base FOLDER"),
+        (("teacher", "--base", "x"), "the preset tiny begins with nothing"),
         (("encode", "--workers", "0"), "--workers: wanted at least 1, got 0"),
         (("curves", "--out", "x.png"), "runs/rollout/curve.csv: wanted a training curve"),
         (("export", "--out", "x"), "run `motionstream train tiny-vae`"),
@@ -131,7 +144,8 @@ def test_what_is_missing_or_wrong_is_one_line_with_code_two(
     assert said in lines[0]
 
 
-def test_a_student_without_encoded_clips_says_how_to_make_them(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    frozen_vae.save_frozen(TinyVAE(TinyVAEConfig.linear(6)), Path("runs/tiny_vae"))
-    assert main(["train", "student"]) == 2
+def test_a_teacher_without_encoded_clips_says_how_to_make_them(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train("tiny-vae", "--channels", "6")
+    train("text", "--captions", "4", "--steps", "1", "--batch", "2")
+    assert main(["train", "teacher"]) == 2
     assert "run `motionstream train encode`" in capsys.readouterr().err

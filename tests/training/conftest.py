@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from motionstream.config import StreamConfig
+from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.track_head import TrackHead, TrackHeadConfig
 from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
 from motionstream.models.wan import WanConfig, WanTransformer
 from motionstream.tracks import Tracks
+from motionstream.training.base import Base
 from motionstream.training.latent_cache import LatentClip
-from motionstream.training.student import Student
+from motionstream.training.networks import Networks
+from motionstream.training.presets import PRESETS, Preset
 
 LATENT_CHANNELS = 4
 TEXT_DIM = 64
@@ -31,15 +34,10 @@ def stream() -> StreamConfig:
 
 
 @pytest.fixture
-def student() -> Student:
-    torch.manual_seed(0)
+def preset(stream: StreamConfig) -> Preset:
+    """The embedded default's recipe with tiny networks."""
     head = TrackHeadConfig(
-        id_channels=8,
-        identity="origin",
-        hidden_channel=True,
-        copy="picture",
-        width=16,
-        out_channels=8,
+        id_channels=8, identity="origin", hidden_channel=True, copy="picture", width=16, out_channels=8
     )
     config = WanConfig(
         num_attention_heads=2,
@@ -55,7 +53,18 @@ def student() -> Student:
         prediction="sample",
         gated_condition=True,
     )
-    return Student(WanTransformer(config), TrackHead(head))
+    return replace(PRESETS["tiny"], transformer=config, track_head=head, stream=stream)
+
+
+@pytest.fixture
+def student(preset: Preset) -> Networks:
+    torch.manual_seed(0)
+    return Networks(WanTransformer(preset.transformer), TrackHead(preset.track_head))
+
+
+@pytest.fixture
+def base(preset: Preset, small_vae: TinyVAE) -> Base:
+    return Base(small_vae, TextEncoder.create_tiny(), preset)
 
 
 @pytest.fixture

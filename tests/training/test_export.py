@@ -1,24 +1,26 @@
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from motionstream.config import StreamConfig
 from motionstream.errors import InputError
 from motionstream.models.checkpoint import load_checkpoint
 from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
+from motionstream.streaming.clip_generator import ClipGenerator
 from motionstream.streaming.engine import StreamEngine
+from motionstream.streaming.guidance import JointGuidance
+from motionstream.streaming.stream_generator import StreamGenerator
 from motionstream.tracks import Tracks
-from motionstream.training import export, frozen_vae
-from motionstream.training.export import assembled, averaged_student, export_checkpoint
-from motionstream.training.frozen_vae import load_frozen, normalised, save_frozen
+from motionstream.training import frozen_vae
+from motionstream.training.base import Base, embedded_base
+from motionstream.training.export import assembled, averaged_networks, export_checkpoint
+from motionstream.training.frozen_vae import normalised, save_frozen
 from motionstream.training.loop import LoopSettings, Run
-from motionstream.training.previews import reconstruction_grid, sample_grid, save_png
-from motionstream.training.student import Student
+from motionstream.training.networks import Networks
+from motionstream.training.presets import Preset
+from motionstream.training.previews import draw_student, draw_teacher, reconstruction_grid, sample_grid, save_png
 
 
 @pytest.fixture
@@ -29,81 +31,66 @@ def vae() -> TinyVAE:
 
 
 @pytest.fixture
-def runs(tmp_path: Path, vae: TinyVAE, student: Student, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A frozen autoencoder, and a student two steps away from its start."""
-
-    def fresh(latent_channels: int) -> Student:
-        return make(latent_channels)
-
-    make = _maker(student)
-    monkeypatch.setattr(export, "tiny_student", fresh)
-    save_frozen(vae, tmp_path / "tiny_vae")
-    run = Run(make(4), LoopSettings(steps=2, warmup_steps=1, autocast=False), tmp_path / "student")
-    run.fit(_nothing(), lambda model, _, __: (sum(p.square().sum() for p in model.parameters()), {}))  # type: ignore[arg-type, return-value]
-    return tmp_path
+def base(base: Base, vae: TinyVAE) -> Base:
+    return replace(base, vae=vae)
 
 
-def _maker(student: Student) -> Callable[[int], Student]:
-    from motionstream.models.track_head import TrackHead
-    from motionstream.models.wan import WanTransformer
-
-    def make(latent_channels: int) -> Student:
-        head = student.track_head.config
-        config = replace(
-            student.transformer.config,
-            in_channels=latent_channels,
-            out_channels=latent_channels,
-            condition_channels=head.condition_channels(latent_channels),
-        )
-        return Student(WanTransformer(config), TrackHead(head))
-
-    return make
+@pytest.fixture
+def run(tmp_path: Path, student: Networks) -> Run:
+    """A student two steps away from its start."""
+    made = Run(student, LoopSettings(steps=2, warmup_steps=1, autocast=False), tmp_path / "student")
+    made.fit(iter([None, None]), lambda model, _, __: (sum(p.square().sum() for p in model.parameters()), {}))  # type: ignore[arg-type, return-value]
+    return made
 
 
-def _nothing() -> Iterator[None]:
-    while True:
-        yield None
-
-
-def test_an_exported_checkpoint_holds_the_averaged_weights_and_streams(runs: Path, stream: StreamConfig) -> None:
-    folder = export_checkpoint(runs / "tiny_vae", runs / "student", runs / "out", stream, storage_dtype=torch.float32)
-    checkpoint = load_checkpoint(folder)
-    state = torch.load(runs / "student" / "state.pt", weights_only=True)
+def test_an_exported_checkpoint_holds_the_averaged_weights_and_streams(run: Run, base: Base, tmp_path: Path) -> None:
+    networks = averaged_networks(run.folder, base.preset)
+    checkpoint = load_checkpoint(export_checkpoint(networks, base, tmp_path / "out", storage_dtype=torch.float32))
+    state = torch.load(run.state_file, weights_only=True)
     weights = checkpoint.transformer.state_dict()
     name = "blocks.0.ffn.net.2.weight"
     assert torch.equal(weights[name], state["average"][f"transformer.{name}"])
     assert not torch.equal(weights[name], state["model"][f"transformer.{name}"])
-    assert (checkpoint.stream, checkpoint.shift) == (stream, 6.0)
+    assert (checkpoint.stream, checkpoint.shift) == (base.preset.stream, 6.0)
     session = StreamEngine(checkpoint).open_session(np.zeros((32, 48, 3), np.uint8), "nothing")
     assert session.step(Tracks.empty(9)).frames.shape == (9, 32, 48, 3)
 
 
-def test_the_autoencoder_and_its_statistics_survive_the_export(runs: Path, stream: StreamConfig, vae: TinyVAE) -> None:
-    folder = export_checkpoint(runs / "tiny_vae", runs / "student", runs / "out", stream, storage_dtype=torch.float32)
-    loaded, video = load_checkpoint(folder).vae, torch.rand(1, 5, 3, 16, 16)
+def test_the_frozen_parts_survive_the_export(run: Run, base: Base, tmp_path: Path) -> None:
+    networks = averaged_networks(run.folder, base.preset)
+    checkpoint = load_checkpoint(export_checkpoint(networks, base, tmp_path / "out", storage_dtype=torch.float32))
+    video = torch.rand(1, 5, 3, 16, 16)
     with torch.inference_mode():
-        torch.testing.assert_close(loaded.encode(video), vae.encode(video))
-        torch.testing.assert_close(load_frozen(runs / "tiny_vae").encode(video), vae.encode(video))
+        torch.testing.assert_close(checkpoint.vae.encode(video), base.vae.encode(video))
+    prompt = "a red star"
+    torch.testing.assert_close(checkpoint.text_encoder.encode(prompt), base.text_encoder.encode(prompt))
 
 
-def test_a_model_card_beside_an_older_export_is_kept(runs: Path, stream: StreamConfig) -> None:
-    folder = export_checkpoint(runs / "tiny_vae", runs / "student", runs / "out", stream)
+def test_a_model_card_beside_an_older_export_is_kept(run: Run, base: Base, tmp_path: Path) -> None:
+    networks = averaged_networks(run.folder, base.preset)
+    folder = export_checkpoint(networks, base, tmp_path / "out")
     (folder / "README.md").write_text("a card")
-    export_checkpoint(runs / "tiny_vae", runs / "student", runs / "out", stream)
+    export_checkpoint(networks, base, tmp_path / "out")
     assert (folder / "README.md").read_text() == "a card"
 
 
-def test_what_is_missing_is_named_with_the_command_that_makes_it(runs: Path, stream: StreamConfig) -> None:
+def test_what_is_missing_is_named_with_the_command_that_makes_it(tmp_path: Path, vae: TinyVAE, preset: Preset) -> None:
+    with pytest.raises(InputError, match=r"training run in .*nothing, found none"):
+        averaged_networks(tmp_path / "nothing", preset)
     with pytest.raises(InputError, match="motionstream train tiny-vae"):
-        export_checkpoint(runs / "nothing", runs / "student", runs / "out", stream)
-    with pytest.raises(InputError, match="motionstream train student"):
-        export_checkpoint(runs / "tiny_vae", runs / "nothing", runs / "out", stream)
-    assert not (runs / "out").exists()
+        embedded_base(preset, tmp_path / "nothing", tmp_path / "nothing", "cpu")
+    save_frozen(vae, tmp_path / "vae")
+    with pytest.raises(InputError, match="motionstream train text"):
+        embedded_base(preset, tmp_path / "vae", tmp_path / "nothing", "cpu")
 
 
-def test_a_student_of_another_autoencoder_is_refused(runs: Path) -> None:
-    with pytest.raises(InputError, match=r"on 7 latent channels, but .*size mismatch"):
-        averaged_student(runs / "student", 7)
+def test_parts_of_another_size_are_refused(run: Run, preset: Preset, tmp_path: Path, vae: TinyVAE) -> None:
+    wider = replace(preset, transformer=replace(preset.transformer, ffn_dim=96))
+    with pytest.raises(InputError, match=r"networks of the preset tiny, but .*size mismatch"):
+        averaged_networks(run.folder, wider)
+    save_frozen(TinyVAE(TinyVAEConfig.linear(7)), tmp_path / "vae")
+    with pytest.raises(InputError, match=r"an autoencoder of 4 channels .* got 7"):
+        embedded_base(preset, tmp_path / "vae", tmp_path / "text", "cpu")
 
 
 def test_the_frozen_statistics_normalise_the_latents(vae: TinyVAE, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,12 +105,36 @@ def test_the_frozen_statistics_normalise_the_latents(vae: TinyVAE, monkeypatch: 
         torch.testing.assert_close(done.encode(video), (vae.encode_raw(video) - mean) / 0.25)
 
 
-def test_previews_show_the_truth_above_the_answer(
-    tmp_path: Path, vae: TinyVAE, student: Student, stream: StreamConfig, monkeypatch: Any
-) -> None:
+def test_previews_show_the_truth_above_the_answer(tmp_path: Path, vae: TinyVAE, student: Networks, base: Base) -> None:
     rebuilt = reconstruction_grid(vae, (32, 48), seeds=(0, 1))
     assert (rebuilt.shape, rebuilt.dtype) == ((4 * 32, 5 * 48, 3), np.uint8)
-    sampled = sample_grid(assembled(student.eval(), vae, stream, tmp_path), seeds=(0,))
-    assert sampled.shape == (2 * 32, 5 * 48, 3)
-    assert sampled[:32, :48].std() > 0
+    checkpoint = assembled(student.eval(), base, tmp_path)
+    for generate in (StreamGenerator(StreamEngine(checkpoint)), ClipGenerator(checkpoint=checkpoint, num_steps=2)):
+        sampled = sample_grid(generate, base.preset.stream, seeds=(0,))
+        assert sampled.shape == (2 * 32, 5 * 48, 3)
+        assert sampled[:32, :48].std() > 0
     assert save_png(sampled, tmp_path / "previews" / "x.png").stat().st_size > 0
+
+
+def test_a_run_draws_what_its_averaged_networks_make(run: Run, base: Base) -> None:
+    pictures = [draw_student(run, base).read_bytes(), draw_teacher(run, base).read_bytes()]
+    assert pictures[0] != pictures[1]
+    assert (run.folder / "previews" / "step_000002.png").exists()
+
+
+def test_a_teacher_makes_as_many_frames_as_its_tracks_have_and_heeds_its_guidance(
+    student: Networks, base: Base, tmp_path: Path
+) -> None:
+    checkpoint = assembled(student.eval(), base, tmp_path)
+    image = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
+    xy = np.linspace((0.2, 0.5), (0.7, 0.5), 11)[:, None]
+    tracks = Tracks(ids=np.arange(1), xy=xy, visible=np.ones((11, 1), bool))
+    made = [
+        ClipGenerator(checkpoint=checkpoint, guidance=JointGuidance(text=t, motion=m), num_steps=3)(
+            image, tracks, "a red star", seed
+        )
+        for t, m, seed in [(3.0, 1.5, 0), (3.0, 1.5, 0), (0.0, 0.0, 0), (3.0, 0.0, 0), (3.0, 1.5, 1)]
+    ]
+    assert made[0].shape == (11, 32, 48, 3)
+    assert np.array_equal(made[0], made[1])
+    assert len({frames.tobytes() for frames in made[1:]}) == 4

@@ -10,31 +10,33 @@ from motionstream.config import StreamConfig
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.streaming.engine import StreamEngine
 from motionstream.training import rollout
+from motionstream.training.base import Base
+from motionstream.training.batch import BatchSettings, ClipBatch, make_batch
 from motionstream.training.export import assembled
 from motionstream.training.latent_cache import LatentClip
+from motionstream.training.networks import Networks
 from motionstream.training.rollout import rollout_loss
-from motionstream.training.student import Student, StudentBatch, StudentSettings, make_batch
 from motionstream.training.track_sampling import TrackSampling
 from motionstream.training.world import make_clip
 
 TEXT_DIM = 64
 
-SETTINGS = StudentSettings(tracks=TrackSampling(none=0.0, dense=1.0, sparse=0.0, dense_points=(50, 90)))
+SETTINGS = BatchSettings(tracks=TrackSampling(none=0.0, dense=1.0, sparse=0.0, dense_points=(50, 90)))
 
 
 @pytest.fixture
-def batch(clips: list[LatentClip]) -> StudentBatch:
+def batch(clips: list[LatentClip]) -> ClipBatch:
     return make_batch(clips[:2], SETTINGS, torch.zeros(5, TEXT_DIM), np.random.default_rng(0))
 
 
 def run_loss(
-    student: Student, vae: TinyVAE, batch: StudentBatch, stream: StreamConfig, seed: int = 0
+    student: Networks, vae: TinyVAE, batch: ClipBatch, stream: StreamConfig, seed: int = 0
 ) -> tuple[Tensor, Any]:
     return rollout_loss(stream, vae)(student, batch, torch.Generator().manual_seed(seed))
 
 
 def test_a_rollout_trains_all_weights_and_its_loss_falls(
-    student: Student, small_vae: TinyVAE, batch: StudentBatch, stream: StreamConfig
+    student: Networks, small_vae: TinyVAE, batch: ClipBatch, stream: StreamConfig
 ) -> None:
     optimizer = torch.optim.AdamW(student.parameters(), lr=3e-3)
     values = []
@@ -68,7 +70,8 @@ def always_exit(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def test_a_rollout_to_the_last_step_is_the_stream(
-    student: Student,
+    student: Networks,
+    base: Base,
     small_vae: TinyVAE,
     stream: StreamConfig,
     made: list[Tensor],
@@ -76,7 +79,7 @@ def test_a_rollout_to_the_last_step_is_the_stream(
 ) -> None:
     """The very latents of a session: same picture, tracks, prompt and noise."""
     clip = make_clip(5, num_frames=33, height=stream.height, width=stream.width)
-    checkpoint = assembled(student.eval(), small_vae, stream, Path("memory"))
+    checkpoint = assembled(student.eval(), base, Path("memory"))
     session = StreamEngine(checkpoint).open_session(clip.frames[0], clip.caption, seed=4)
     told = clip.tracks.select(clip.tracks.ids[::9].tolist())
     streamed = []
@@ -90,7 +93,7 @@ def test_a_rollout_to_the_last_step_is_the_stream(
     with torch.no_grad():
         latents = small_vae.encode(video)
     prompt = checkpoint.text_encoder.encode(clip.caption).clone()
-    batch = StudentBatch(latents, video[:, [0, 8, 20]] * 0, (told,), prompt)  # only the first picture may be used
+    batch = ClipBatch(latents, video[:, [0, 8, 20]] * 0, (told,), prompt)  # only the first picture may be used
     batch.pictures[:, 0] = video[:, 0]
     run_loss(student, small_vae, batch, stream, seed=4)
     for chunk in range(3):
@@ -98,7 +101,7 @@ def test_a_rollout_to_the_last_step_is_the_stream(
 
 
 def test_no_gradient_crosses_from_a_chunk_to_another(
-    student: Student, small_vae: TinyVAE, batch: StudentBatch, stream: StreamConfig, made: list[Tensor]
+    student: Networks, small_vae: TinyVAE, batch: ClipBatch, stream: StreamConfig, made: list[Tensor]
 ) -> None:
     encoded: list[Tensor] = []
     hook = student.track_head.register_forward_hook(lambda *args: encoded.append(args[2]))
@@ -111,9 +114,9 @@ def test_no_gradient_crosses_from_a_chunk_to_another(
 
 @pytest.mark.parametrize("chunk", [0, 1, 2])
 def test_the_gradient_is_that_of_the_numbers(
-    student: Student,
+    student: Networks,
     small_vae: TinyVAE,
-    batch: StudentBatch,
+    batch: ClipBatch,
     stream: StreamConfig,
     made: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,

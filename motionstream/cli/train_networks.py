@@ -1,0 +1,120 @@
+"""The stages of `motionstream train` that train a transformer and its track head on encoded clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from motionstream.cli.train_steps import RUNS, Parts, Steps
+from motionstream.cli.watching import watched
+
+if TYPE_CHECKING:
+    import torch
+
+    from motionstream.training.base import Base
+    from motionstream.training.batch import BatchSettings
+    from motionstream.training.loop import Loss, Run
+    from motionstream.training.networks import Networks
+    from motionstream.training.presets import StageSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSteps(Parts, Steps):
+    """Flags of the stages that learn from encoded clips."""
+
+    latents: Path = RUNS / "latents"
+    """Folder of the encoded clips."""
+    start: Path | None = None
+    """Folder of a run whose averaged weights to start from; by default the networks are new."""
+    compile: bool = False
+    """Compile the network first: minutes at the start, then faster."""
+
+    def begin(self, base: Base, device: torch.device) -> Networks:
+        """The networks that training begins with."""
+        from motionstream.training.export import averaged_networks
+
+        if self.start is None:
+            return base.networks(self.seed, device)
+        return averaged_networks(self.start, base.preset).to(device)
+
+    def train(
+        self,
+        folder: Path,
+        base: Base,
+        networks: Networks,
+        stage: StageSettings,
+        settings: BatchSettings,
+        loss: Loss,
+        draw: Callable[[Run], object],
+    ) -> int:
+        """Trains in a folder on the clips."""
+        from motionstream.training import distributed
+        from motionstream.training.clip_training import train_on_clips
+        from motionstream.training.latent_cache import LatentCache
+
+        cache = LatentCache(self.latents)
+        with watched(stage.loop.steps, draw, self.preview_every) as watch:
+            run = train_on_clips(
+                folder,
+                cache,
+                networks,
+                loss,
+                settings,
+                stage.loop,
+                self.seed,
+                compile_model=self.compile,
+                watch=watch,
+            )
+        if distributed.is_first():
+            print(f"{run.state_file}: {run.step} steps on {len(cache)} clips")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTeacher(ClipSteps):
+    """Stage 4: the bidirectional teacher, told a prompt, a first picture and tracks."""
+
+    folder: Path = RUNS / "teacher"
+    """Folder of the run."""
+    masked: bool = False
+    """The paper's second stage: the track head frozen, runs of the motion masked; wants --start."""
+
+    def run(self) -> int:
+        """Train it."""
+        from motionstream.training.batch import BatchSettings
+        from motionstream.training.previews import draw_teacher
+        from motionstream.training.teacher import MASKED, TeacherSettings, freeze_head, teacher_loss
+
+        device = self.prepared()
+        base = self.loaded(device)
+        preset = base.preset
+        stage = self.settled(preset.masked_teacher if self.masked else preset.teacher)
+        networks = self.begin(base, device)
+        if self.masked:
+            freeze_head(networks)
+        settings = TeacherSettings(shift=preset.shift, mask_share=MASKED if self.masked else 0.0)
+        told = BatchSettings(size=stage.batch, motion_dropout=0.1)
+        loss = teacher_loss(settings, base.vae)
+        return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_teacher(run, base))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRollout(ClipSteps):
+    """The student on its own past, by the code that streams it, towards the true clips."""
+
+    folder: Path = RUNS / "rollout"
+    """Folder of the run."""
+
+    def run(self) -> int:
+        """Train it."""
+        from motionstream.training.batch import BatchSettings
+        from motionstream.training.previews import draw_student
+        from motionstream.training.rollout import rollout_loss
+
+        device = self.prepared()
+        base = self.loaded(device)
+        stage, networks = self.settled(base.preset.rollout), self.begin(base, device)
+        loss, told = rollout_loss(base.preset.stream, base.vae), BatchSettings(size=stage.batch)
+        return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_student(run, base))
