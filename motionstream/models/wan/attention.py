@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from motionstream.models.kv_cache import KVCache
 from motionstream.models.rope import Rotary, apply_rotary
+from motionstream.models.wan.flex import FlexPlan, attend_flex
 from motionstream.models.wan.mask import Group
 
 
@@ -31,12 +32,14 @@ class Visibility(NamedTuple):
         groups: A plan in tokens; empty = every key.
         bias: A dense additive mask `[s s]` instead of a plan.
         ranked: A key's position is its rank among those that the group sees, as in `KVCache`.
+        flex: The mask for FlexAttention instead of groups; with `ranked` it has its own tables.
     """
 
     table: Rotary
     groups: tuple[Group, ...] = ()
     bias: Tensor | None = None
     ranked: bool = False
+    flex: FlexPlan | None = None
 
     @property
     def rotary(self) -> Rotary | None:
@@ -116,7 +119,9 @@ class CrossAttention(_Projections):
 
 
 def attend(tokens: Projected, seen: Visibility) -> Float[Tensor, "b a s d"]:
-    """Attention within a sequence, one dense call per group of queries that see the same keys."""
+    """Attention within a sequence: by FlexAttention, or one dense call per group of queries that see the same keys."""
+    if seen.flex is not None:
+        return attend_flex(tokens.query, tokens.rotated, tokens.value, seen.flex)
     if not seen.groups:
         return _attention(tokens.query, tokens.rotated, tokens.value, seen.bias)
     outputs = []

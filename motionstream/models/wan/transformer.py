@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from motionstream.models.kv_cache import KVCache
-from motionstream.models.rope import RotaryTables
+from motionstream.models.rope import Rotary, RotaryTables
 from motionstream.models.wan.attention import PromptKeys, Visibility, attend, attend_cached
 from motionstream.models.wan.block import BlockModulation, WanBlock, modulated_norm
 from motionstream.models.wan.config import MASK_CHANNELS, WanConfig
 from motionstream.models.wan.embeddings import ConditionEmbedder
+from motionstream.models.wan.flex import flex_plan, ranked_flex_plan
 from motionstream.models.wan.mask import attention_plan
 
 _OPEN_GATE, _GATE_HEIGHT = 2.9, 1.05
@@ -56,6 +57,8 @@ class WanTransformer(nn.Module):
         super().__init__()
         self.config = config
         self.gradient_checkpointing = False
+        self.attention: Literal["groups", "flex"] = "groups"
+        """How `forward` computes masks over latent frames; "flex" is for training on CUDA (see `attend_flex`)."""
         self.rotary = RotaryTables(config.attention_head_dim)
         self.patch_embedding = nn.Conv3d(config.total_in_channels, config.dim, config.patch_size, config.patch_size)
         self.condition_embedder = ConditionEmbedder(config)
@@ -252,8 +255,7 @@ class WanTransformer(nn.Module):
         else:
             rotary = self.rotary.make(positions.to(latents.device), grid[1], grid[2])
         if mask is not None and mask.shape == (frames, frames):
-            groups = tuple(group.in_tokens(tokens // frames) for group in attention_plan(mask))
-            return Visibility(rotary, groups=groups, ranked=isinstance(positions, str))
+            return self._masked(mask, rotary, isinstance(positions, str), grid)
         if isinstance(positions, str):
             raise ValueError('positions="rank" needs an attention mask over latent frames')
         if mask is None:
@@ -264,3 +266,13 @@ class WanTransformer(nn.Module):
             )
         bias = torch.zeros(mask.shape, dtype=latents.dtype, device=latents.device)
         return Visibility(rotary, bias=bias.masked_fill_(~mask.to(latents.device), float("-inf")))
+
+    def _masked(self, mask: Bool[Tensor, "f f"], rotary: Rotary, ranked: bool, grid: _Grid) -> Visibility:
+        _, height, width = grid
+        if self.attention == "groups":
+            groups = tuple(group.in_tokens(height * width) for group in attention_plan(mask))
+            return Visibility(rotary, groups=groups, ranked=ranked)
+        device = rotary.cos.device
+        if ranked:
+            return Visibility(rotary, ranked=True, flex=ranked_flex_plan(mask, height, width, self.rotary, device))
+        return Visibility(rotary, flex=flex_plan(mask, height * width, device))
