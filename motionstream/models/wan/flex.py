@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -66,7 +66,7 @@ def attend_flex(
 
     The reference computes every pair, and on the CPU PyTorch refuses its gradients.
     """
-    attention: Callable[..., Any] = _compiled() if query.device.type == "cuda" else flex_attention
+    attention = _kernel(query.device.type)
     keys, values = _rotated(key, plan.key).transpose(1, 2), value.transpose(1, 2)
     outputs: list[Tensor] = []
     weights: list[Tensor] = []
@@ -130,6 +130,7 @@ def _rotated(x: Float[Tensor, "b s a d"], rotary: Rotary | None) -> Float[Tensor
     return x if rotary is None else apply_rotary(x, rotary)
 
 
-@lru_cache(maxsize=1)
-def _compiled() -> Callable[..., Any]:
-    return torch.compile(flex_attention, dynamic=False)
+@lru_cache
+def _kernel(device_type: str) -> Callable[..., Any]:
+    plain = cast(Callable[..., Any], flex_attention)
+    return torch.compile(plain, dynamic=False) if device_type == "cuda" else plain
