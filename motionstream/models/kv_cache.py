@@ -26,6 +26,22 @@ class _Run(NamedTuple):
     length: int
 
 
+class SinkFrames(NamedTuple):
+    """Latent frames as a sink holds them: keys and values of every layer, `[l b a s d]`, the keys rotated."""
+
+    keys: Tensor
+    values: Tensor
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all frames."""
+        return self.keys.shape[3]
+
+    def joined(self, later: SinkFrames) -> SinkFrames:
+        """These frames and the later ones."""
+        return SinkFrames(torch.cat([self.keys, later.keys], dim=3), torch.cat([self.values, later.values], dim=3))
+
+
 class KVCache:
     """Keys and values of the first `sink_frames`, the last `window_frames` and the current chunk, for every layer.
 
@@ -146,6 +162,37 @@ class KVCache:
         if self.num_frames > self.sink_frames + self.window_frames:  # the ranks have moved
             self._rotate_window()
 
+    def as_sink(self, first: int, count: int, rank: int) -> SinkFrames:
+        """Copies of the newest latent frames as the sink would hold them.
+
+        Args:
+            first: Number in the stream of the first of them.
+            count: How many.
+            rank: Place in the sink of the first.
+
+        Raises:
+            ValueError: The frames are in the sink, not committed, or may have been overwritten.
+        """
+        if not max(self.sink_frames, self.num_frames - self.chunk_frames) <= first < first + count <= self.num_frames:
+            raise ValueError(f"wanted frames of the newest chunk, after the sink, got {first} to {first + count - 1}")
+        runs = self._runs(first, count)
+        keys = torch.cat([self._slots(self.keys, run) for run in runs], dim=3)
+        values = torch.cat([self._slots(self.values, run) for run in runs], dim=3)
+        start = 0
+        for run in runs:
+            stop = start + run.length * self.tokens_per_frame
+            for layer in range(len(keys)):
+                turned = self._turned(layer, run, rank + run.frame - first)
+                keys[layer, :, :, start:stop, : self._time_dim] = turned
+            start = stop
+        return SinkFrames(keys, values)
+
+    def blend_sink(self, target: SinkFrames, weight: float) -> None:
+        """Move the sink's keys and values towards the target's, in place: 0 changes nothing, 1 replaces them."""
+        stop = self.sink_frames * self.tokens_per_frame
+        self.keys[:, :, :, :stop].lerp_(target.keys, weight)
+        self.values[:, :, :, :stop].lerp_(target.values, weight)
+
     def reset(self) -> None:
         """Forget the stream; the memory is kept for the next one."""
         self.num_frames = self._current = 0
@@ -202,14 +249,19 @@ class KVCache:
         window = self.num_kept - sink
         return (0, sink), (self.num_frames - window, window)
 
+    def _slots(self, stored: Tensor, run: _Run) -> Tensor:
+        size = self.tokens_per_frame
+        return stored[:, :, :, run.slot * size : (run.slot + run.length) * size]
+
+    def _turned(self, layer: int, run: _Run, rank: int) -> Tensor:
+        """The time channels of a run's keys in one layer, rotated to ranks from `rank` on."""
+        frames = torch.unflatten(self._ring(layer, run.slot, run.length), 2, (run.length, self.tokens_per_frame))
+        return apply_rotary(frames, self._ranks.part(rank, rank + run.length)).flatten(2, 3)
+
     def _rotate_window(self) -> None:
         """Rotate the window's keys to their new ranks, layer by layer to keep the float32 working memory small."""
         first, count = self._kept_spans()[1]
-        size, dim = self.tokens_per_frame, self._time_dim
         for run in self._runs(first, count):
             rank = self.sink_frames + run.frame - first
-            table = self._ranks.part(rank, rank + run.length)
-            target = slice(run.slot * size, (run.slot + run.length) * size)
             for layer in range(len(self.keys)):
-                frames = torch.unflatten(self._ring(layer, run.slot, run.length), 2, (run.length, size))
-                self.keys[layer, :, :, target, :dim] = apply_rotary(frames, table).flatten(2, 3)
+                self._slots(self.keys, run)[layer, ..., : self._time_dim] = self._turned(layer, run, rank)

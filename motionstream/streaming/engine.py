@@ -101,8 +101,7 @@ class StreamEngine:
         if not isinstance(prompt, str):
             raise InputError(f"Prompt: wanted text, got {type(prompt).__name__}.")
         picture = fit_image(image, height=self.config.height, width=self.config.width, fit=fit)
-        state = SessionState.start(self._model, picture.pixels, prompt, seed)
-        return StreamSession(self._model, picture, seed, state)
+        return StreamSession(self._model, seed, SessionState.start(self._model, picture, prompt, seed))
 
     def stream(
         self,

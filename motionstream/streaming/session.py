@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -16,11 +17,16 @@ from motionstream.models.track_condition import Newest
 from motionstream.models.track_memory import TrackMemory
 from motionstream.models.vae.protocol import StreamState
 from motionstream.models.wan.transformer import PromptContext
-from motionstream.streaming.image import FittedImage
+from motionstream.streaming.image import Fit, FittedImage, fit_image
 from motionstream.streaming.model import StreamModel, to_uint8
 from motionstream.streaming.profiling import StageTimes, Stopwatch
 from motionstream.streaming.sampler import denoise_chunk, write_chunk
+from motionstream.streaming.scene import Scene
+from motionstream.streaming.sink import SinkPolicy, SinkRefresh, advance_sink
 from motionstream.tracks import Tracks
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +54,7 @@ class SessionState:
 
     Attributes:
         num_chunks: Chunks made so far.
+        picture: The fitted picture that the present scene starts from.
         newest: The newest video frame and its latent frame; before the first chunk the picture's.
         noise: State of the generator that draws the noise.
         prompt: The prompt in words.
@@ -55,9 +62,12 @@ class SessionState:
         tracks: Where each living point was born and last seen.
         cache: Keys and values of the chunks that are remembered: the only part that a session changes in place.
         decoder: What the decoder remembers of the frames before; None before the first chunk.
+        sink: When the sink is replaced.
+        refresh: How far it is, while it is being replaced.
     """
 
     num_chunks: int
+    picture: FittedImage
     newest: Newest
     noise: Tensor
     prompt: str
@@ -65,21 +75,26 @@ class SessionState:
     tracks: TrackMemory
     cache: KVCache
     decoder: StreamState | None
+    sink: SinkPolicy
+    refresh: SinkRefresh | None
 
     @classmethod
     @torch.inference_mode()
-    def start(cls, model: StreamModel, pixels: UInt8[np.ndarray, "h w 3"], prompt: str, seed: int) -> Self:
+    def start(cls, model: StreamModel, picture: FittedImage, prompt: str, seed: int) -> Self:
         """The state of a stream that has a picture and no chunk yet."""
-        frame = model.frame(pixels)
+        scene = Scene.opening(model, picture.pixels)
         return cls(
             num_chunks=0,
-            newest=Newest(frame, model.encode_frame(frame)),
+            picture=picture,
+            newest=scene.newest,
             noise=_generator(seed).get_state(),
             prompt=prompt,
             context=model.encode_prompt(prompt),
-            tracks=TrackMemory.empty(model.checkpoint.device),
+            tracks=scene.tracks,
             cache=model.new_cache(),
-            decoder=None,
+            decoder=scene.decoder,
+            sink=SinkPolicy(),
+            refresh=None,
         )
 
     def copy(self) -> SessionState:
@@ -93,12 +108,11 @@ class StreamSession:
     Not for several threads at once; several sessions of one engine are independent.
 
     Attributes:
-        picture: The fitted picture that the stream starts from.
         seed: What the noise was started with.
     """
 
-    def __init__(self, model: StreamModel, picture: FittedImage, seed: int, state: SessionState) -> None:
-        self.picture, self.seed = picture, seed
+    def __init__(self, model: StreamModel, seed: int, state: SessionState) -> None:
+        self.seed = seed
         self._model, self._state = model, state
         self._generator = _generator(0)  # every step sets it to the state's noise
 
@@ -106,6 +120,16 @@ class StreamSession:
     def num_chunks(self) -> int:
         """Chunks made so far; also the number of the next one."""
         return self._state.num_chunks
+
+    @property
+    def picture(self) -> FittedImage:
+        """The fitted picture that the present scene starts from: the stream's first one, or that of the last cut."""
+        return self._state.picture
+
+    @property
+    def sink(self) -> SinkPolicy:
+        """When the attention sink is replaced."""
+        return self._state.sink
 
     @property
     def prompt(self) -> str:
@@ -134,6 +158,7 @@ class StreamSession:
         frames = to_uint8(video[0])
         watch.mark()
         write_chunk(networks.transformer, latents, condition, steps, before.context, before.cache)
+        refresh = advance_sink(before.refresh, before.sink, before.cache, index)
         self._state = replace(
             before,
             num_chunks=index + 1,
@@ -141,6 +166,7 @@ class StreamSession:
             noise=self._generator.get_state(),
             tracks=memory,
             decoder=decoder,
+            refresh=refresh,
         )
         watch.mark()
         finished = frames.cpu().numpy()  # on a GPU, the only point at which the CPU waits
@@ -155,8 +181,50 @@ class StreamSession:
     @torch.inference_mode()
     def set_prompt(self, prompt: str) -> None:
         """Change the prompt from the next chunk on."""
-        if prompt != self._state.prompt:
-            self._state = replace(self._state, prompt=prompt, context=self._model.encode_prompt(prompt))
+        self._state = self._prompted(prompt)
+
+    @torch.inference_mode()
+    def cut(
+        self, image: str | Path | bytes | Image | np.ndarray, prompt: str | None = None, *, fit: Fit = "crop"
+    ) -> None:
+        """Go on from another picture: the next chunk shows it, and points are born on it.
+
+        A cut that fails leaves the stream as it was. Before the first chunk the picture is simply exchanged.
+
+        Args:
+            image: As for `StreamEngine.open_session`.
+            prompt: What the video shows from now on; None leaves it.
+            fit: How the picture is brought to the stream's size; `picture` says what was done.
+
+        Raises:
+            InputError: The picture cannot be used, or the model cannot take one in the middle of a stream.
+        """
+        before, stream = self._state, self._model.checkpoint.stream
+        picture = fit_image(image, height=stream.height, width=stream.width, fit=fit)
+        begin = Scene.opening if before.num_chunks == 0 else Scene.cut_to
+        scene = begin(self._model, picture.pixels)
+        renewed = before.num_chunks > 0 and before.sink.mode == "refresh"
+        self._state = replace(
+            before if prompt is None else self._prompted(prompt),
+            picture=picture,
+            newest=scene.newest,
+            tracks=scene.tracks,
+            decoder=scene.decoder,
+            refresh=SinkRefresh.begin(before.cache, before.sink) if renewed else before.refresh,
+        )
+
+    def set_sink(self, policy: SinkPolicy) -> None:
+        """Change when the attention sink is replaced; a replacement under way ends if it is to be fixed."""
+        refresh = None if policy.mode == "fixed" else self._state.refresh
+        self._state = replace(self._state, sink=policy, refresh=refresh)
+
+    def refresh_sink(self) -> None:
+        """Let the coming chunks replace the attention sink, whatever the policy's mode.
+
+        Before the first chunk there is nothing to replace.
+        """
+        if self._state.num_chunks:
+            self._state = replace(self._state, refresh=SinkRefresh.begin(self._state.cache, self._state.sink))
 
     @torch.inference_mode()
     def snapshot(self) -> SessionState:
@@ -170,7 +238,13 @@ class StreamSession:
 
     def fork(self) -> StreamSession:
         """A second session that goes on from here by itself; with the same input both make the same frames."""
-        return StreamSession(self._model, self.picture, self.seed, self.snapshot())
+        return StreamSession(self._model, self.seed, self.snapshot())
+
+    def _prompted(self, prompt: str) -> SessionState:
+        """The state with another prompt."""
+        if prompt == self._state.prompt:
+            return self._state
+        return replace(self._state, prompt=prompt, context=self._model.encode_prompt(prompt))
 
     def _denoise(self, condition: Float[Tensor, "1 m f h w"]) -> Float[Tensor, "1 c f h w"]:
         state, model = self._state, self._model
