@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from motionstream.cli.train_distilled import TrainCausalInit, TrainSelfForcing, Trajectories
 from motionstream.cli.train_first import Encode, TrainText, TrainTinyVAE
 from motionstream.cli.train_networks import TrainRollout, TrainTeacher
 from motionstream.cli.train_steps import RUNS, Parts
@@ -67,6 +68,9 @@ class Train:
         | Annotated[Encode, _stage("encode")]
         | Annotated[TrainTeacher, _stage("teacher")]
         | Annotated[TrainRollout, _stage("rollout")]
+        | Annotated[Trajectories, _stage("trajectories")]
+        | Annotated[TrainCausalInit, _stage("causal-init")]
+        | Annotated[TrainSelfForcing, _stage("self-forcing")]
         | Annotated[Export, _stage("export")]
         | Annotated[Curves, _stage("curves")]
     ]

@@ -50,7 +50,6 @@ class ClipSteps(Parts, Steps):
         draw: Callable[[Run], object],
     ) -> int:
         """Trains in a folder on the clips."""
-        from motionstream.training import distributed
         from motionstream.training.clip_training import train_on_clips
         from motionstream.training.latent_cache import LatentCache
 
@@ -67,9 +66,16 @@ class ClipSteps(Parts, Steps):
                 compile_model=self.compile,
                 watch=watch,
             )
-        if distributed.is_first():
-            print(f"{run.state_file}: {run.step} steps on {len(cache)} clips")
+        self.say_done(run, f"{len(cache)} clips")
         return 0
+
+    @staticmethod
+    def say_done(run: Run, data: str) -> None:
+        """Prints where the result lies."""
+        from motionstream.training import distributed
+
+        if distributed.is_first():
+            print(f"{run.state_file}: {run.step} steps on {data}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,7 +114,7 @@ def encode_clips(
         return None
     tensors = {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
     unprompted = embed("")[0].to("cpu", torch.bfloat16)
-    return Shard({**tensors, **_stacked(points), "unprompted": unprompted}, tuple(captions))
+    return Shard({**tensors, **stack_points(points), "unprompted": unprompted}, tuple(captions))
 
 
 def _encoded(
@@ -129,7 +129,7 @@ def _encoded(
     }
 
 
-def _stacked(points: list[tuple[Tracks, np.ndarray]]) -> dict[str, Tensor]:
+def stack_points(points: list[tuple[Tracks, np.ndarray]]) -> dict[str, Tensor]:
     """The points of all clips, each filled up to as many rows as the richest has."""
     most = max(tracks.num_points for tracks, _ in points)
     visible = np.stack([_filled(tracks.visible, most, 1, False) for tracks, _ in points])

@@ -67,7 +67,13 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
     assert "step 3/3" in told.err
     train("rollout", "--start", "runs/teacher", "--steps", "1", "--preview-every", "0")
     assert "runs/rollout/state.pt: 1 steps" in capsys.readouterr().out
-    train("export", "--out", "tiny")
+    train("trajectories", "--number", "4")
+    assert "runs/trajectories: 4 trajectories" in capsys.readouterr().out
+    train("causal-init", "--steps", "2", "--batch", "2", "--preview-every", "2")
+    assert "runs/causal_init/state.pt: 2 steps on 4 trajectories" in capsys.readouterr().out
+    train("self-forcing", "--steps", "1", "--batch", "2", "--preview-every", "1")
+    assert "runs/self_forcing/state.pt: 1 steps on 8 clips" in capsys.readouterr().out
+    train("export", "--networks", "runs/self_forcing", "--out", "tiny")
     assert "generate --checkpoint tiny" in capsys.readouterr().out
     checkpoint = load_checkpoint("tiny")
     assert checkpoint.vae.latent_channels == 6

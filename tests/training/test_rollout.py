@@ -9,7 +9,7 @@ from torch import Tensor
 from motionstream.config import StreamConfig
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.streaming.engine import StreamEngine
-from motionstream.training import rollout
+from motionstream.training import unroll
 from motionstream.training.base import Base
 from motionstream.training.batch import BatchSettings, ClipBatch, make_batch
 from motionstream.training.export import assembled
@@ -55,13 +55,13 @@ def test_a_rollout_trains_all_weights_and_its_loss_falls(
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The chunks of the rollouts to come, as they are made."""
     chunks: list[Tensor] = []
-    denoise = rollout.denoise_chunk
+    denoise = unroll.denoise_chunk
 
     def kept(*args: Any) -> Tensor:
         chunks.append(denoise(*args))
         return chunks[-1]
 
-    monkeypatch.setattr(rollout, "denoise_chunk", kept)
+    monkeypatch.setattr(unroll, "denoise_chunk", kept)
     return chunks
 
 
@@ -133,7 +133,7 @@ def test_the_gradient_is_that_of_the_numbers(
     for sign in (1, -1):
         # Only this chunk's own pass sees the changed bias: what went before is fixed, as it is for the gradient.
         calls = len(made)
-        original = rollout.denoise_chunk
+        original = unroll.denoise_chunk
 
         def nudged(*args: Any, calls: int = calls, sign: int = sign, original: Any = original) -> Tensor:
             mine = len(made) - calls == chunk
@@ -144,7 +144,7 @@ def test_the_gradient_is_that_of_the_numbers(
             return result
 
         with monkeypatch.context() as patch:
-            patch.setattr(rollout, "denoise_chunk", nudged)
+            patch.setattr(unroll, "denoise_chunk", nudged)
             run_loss(student, small_vae, batch, stream)
         values.append(made[calls + chunk])
     slope = ((values[0] - values[1]).double() * weight).sum() / 0.02

@@ -18,11 +18,12 @@ from motionstream.errors import InputError, OutputError
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.protocol import VideoVAE
 from motionstream.training.shard import Shard, encode_clips, picture_frames
+from motionstream.training.shard_index import ShardEntry, ShardIndex, checksum
+from motionstream.training.skipped import Skipped
 from motionstream.training.videos.clip import VideoClip, make_video_clip, read_clips
 from motionstream.training.videos.plan import ClipPlace, Plan, make_plan
 from motionstream.training.videos.settings import VideoSettings
-from motionstream.training.videos.shard_index import ShardEntry, ShardIndex, checksum
-from motionstream.training.videos.source import Listing, Skipped, VideoSource
+from motionstream.training.videos.source import Listing, VideoSource
 from motionstream.training.videos.tracker import Tracker
 
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from motionstream.errors import InputError
-from motionstream.training.videos.source import Listing, Skipped, VideoSource
+from motionstream.training.skipped import Skipped
+from motionstream.training.videos.source import Listing, VideoSource
 
 VIDEO_COLUMNS: Final = ("video", "video_path", "path", "file", "filename")
 CAPTION_COLUMNS: Final = ("caption", "text", "prompt")

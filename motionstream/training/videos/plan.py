@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from motionstream.config import StreamConfig
 from motionstream.errors import InputError
+from motionstream.training.skipped import Skipped
 from motionstream.training.videos.scan import ScannedVideo, clip_starts, scan_video
 from motionstream.training.videos.settings import VideoSettings
-from motionstream.training.videos.source import Skipped, VideoSource
+from motionstream.training.videos.source import VideoSource
 
 PLAN_FILE: Final = "plan.jsonl"
 """A line on what is planned for, then one for each video in their order; scanning goes on after the last."""

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from motionstream.errors import InputError
+from motionstream.training.skipped import Skipped
 
 VIDEO_SUFFIXES: Final = (
     ".mp4",
@@ -24,13 +25,6 @@ VIDEO_SUFFIXES: Final = (
     ".ts",
 )
 PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
-
-
-class Skipped(NamedTuple):
-    """Something that is not trained on, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)

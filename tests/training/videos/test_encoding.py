@@ -13,11 +13,11 @@ from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.tracks import Tracks
 from motionstream.training.latent_cache import LatentCache
+from motionstream.training.shard_index import damaged_shards
 from motionstream.training.track_sampling import TrackSampling
 from motionstream.training.videos.encoding import SKIPPED_FILE, VideoReport, encode_videos
 from motionstream.training.videos.lucas_kanade import track_lucas_kanade
 from motionstream.training.videos.settings import VideoSettings
-from motionstream.training.videos.shard_index import damaged_shards
 from motionstream.training.videos.source import VideoSource, find_videos
 
 SETTINGS = VideoSettings(num_frames=21, shard_clips=2, batch=2)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from motionstream.errors import InputError
-from motionstream.training.videos.source import Skipped
+from motionstream.training.skipped import Skipped
 
 INDEX_FILE: Final = "index.json"
 
