@@ -30,6 +30,10 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def small_stream() -> StreamConfig:
+    return StreamConfig(height=32, width=48, timesteps=(1000.0, 750.0))
+
+
 def small_preset() -> presets.Preset:
     tiny = presets.PRESETS["tiny"]
     head = replace(tiny.track_head, id_channels=8, width=16, out_channels=8)
@@ -45,7 +49,7 @@ def small_preset() -> presets.Preset:
         condition_channels=head.condition_channels(6),
         track_channels=head.out_channels,
     )
-    return replace(tiny, transformer=config, track_head=head, stream=StreamConfig(height=32, width=48))
+    return replace(tiny, transformer=config, track_head=head, stream=small_stream())
 
 
 def train(*arguments: str) -> None:
@@ -77,7 +81,7 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
     assert "generate --checkpoint tiny" in capsys.readouterr().out
     checkpoint = load_checkpoint("tiny")
     assert checkpoint.vae.latent_channels == 6
-    assert checkpoint.stream == StreamConfig(height=32, width=48)
+    assert checkpoint.stream == small_stream()
 
 
 @pytest.fixture
