@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from motionstream.cli.bench import Bench
+from motionstream.cli.compare import Compare
 from motionstream.cli.console import INTERRUPTED, log_to_console, print_error
 from motionstream.cli.evaluate import Evaluate
 from motionstream.cli.generate import Generate
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "generate": Generate,
     "bench": Bench,
     "evaluate": Evaluate,
+    "compare": Compare,
     "providers": Providers,
     "train": Train,
 }

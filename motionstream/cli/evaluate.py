@@ -1,87 +1,213 @@
-"""`motionstream evaluate`: what a checkpoint can do, on held-out clips, on two drags of one picture, on photographs."""
+"""`motionstream evaluate`: what a model can do, measured on clips, or in checks that it passes or fails."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import tyro
-
-from motionstream.cli.console import notes
+from motionstream.cli.console import notes, say
+from motionstream.cli.evaluate_data import HELD_OUT, PROCEDURAL, ClipSource, clip_source
+from motionstream.cli.evaluate_model import LoadedModel, ModelFlags
 from motionstream.errors import InputError
 
 if TYPE_CHECKING:
+    from motionstream.config import StreamConfig
+    from motionstream.evaluation.measurement import ClipRecord
     from motionstream.evaluation.report import Section
-    from motionstream.streaming.engine import StreamEngine
+    from motionstream.evaluation.retracker import Retracker
+    from motionstream.evaluation.summary import Summary
     from motionstream.training.world import Clip
 
 T = TypeVar("T")
-HELD_OUT = 900_000_000
-"""First seed of the held-out clips; training draws from 10,000,000 to 200,000,000."""
+
+_FLAGS_FOR = {
+    "--data": ("out", "name", "height", "width", "seed"),
+    "a folder for --data": ("tracker", "tracker_weights", "folder_fps"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate:
-    """Measure how well a checkpoint follows tracks: held-out clips, two drags of one picture, photographs."""
+class Evaluate(ModelFlags):
+    """Measure how well a model follows tracks.
 
-    checkpoint: Annotated[str | None, tyro.conf.Positional] = None
-    """A checkpoint folder or hub id; by default the embedded one."""
+    With --data and --out: every clip made anew from its first frame, caption and tracks, and compared with it. Without:
+    checks with a verdict, on held-out clips, two drags of one picture, and photographs.
+    """
+
+    data: str | None = None
+    """procedural, or a folder of videos (files, or folders of numbered pictures)."""
+    out: Path | None = None
+    """A new folder for what is measured on --data: clips/NNN.json, videos/NNN.mp4 (true, made, made with tracks) and
+    summary.json."""
+    name: str | None = None
+    """What tables call the model; by default what --model says."""
+    height: int | None = None
+    """Height in pixels that --data is measured at; by default the model's."""
+    width: int | None = None
+    """Width in pixels that --data is measured at; by default the model's."""
+    tracker: Literal["auto", "lucas-kanade", "cotracker3"] = "auto"
+    """What finds the tracks in videos; what was made is re-tracked by Lucas-Kanade."""
+    tracker_weights: Path | None = None
+    """CoTracker3's weights; by default they are downloaded."""
+    folder_fps: float = 24.0
+    """Video frames per second of a folder of pictures."""
     clips: int = 100
-    """Held-out procedural clips."""
+    """Clips, at most one of a video."""
     points: int = 200
     """Tracks of a clip that the model is told."""
     num_frames: int = 33
     """Video frames of every clip and drag."""
+    seed: int = 0
+    """Decides noise and points of --data."""
     photographs: Path | None = None
     """A folder with the five photographs of the check; left out, that check is not made."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
-    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Number type; auto is bfloat16 where the hardware computes in it."""
     json: Path | None = None
-    """Also write the report to this JSON file."""
+    """Also write the report of the checks to this JSON file."""
 
     def run(self) -> int:
-        """Measure and print; returns 0 if every demand is met, else 1."""
-        for flag, value in (("clips", self.clips), ("points", self.points), ("num-frames", self.num_frames)):
-            if value < 1:
-                raise InputError(f"--{flag}: wanted at least 1, got {value}.")
-        from motionstream.evaluation.report import circumstances, print_report, save_report
-        from motionstream.streaming.engine import StreamEngine
+        """Measure and print; returns 1 if a demand of the checks is not met, else 0."""
+        for flag, value, least in (
+            ("clips", self.clips, 1),
+            ("points", self.points, 1),
+            ("num-frames", self.num_frames, 2 if self.data else 1),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                raise InputError(f"--{flag}: wanted at least {least}, got {value}.")
+        self._check_combination()
+        return self._checked() if self.data is None else self._measured(self.data)
 
-        engine = StreamEngine.load(self.checkpoint, device=self.device, dtype=self.dtype)
-        sections = list(self._sections(engine))
-        under = circumstances(str(engine.checkpoint.device)) | {"dtype": str(engine.checkpoint.dtype)}
+    def _check_combination(self) -> None:
+        """Refuse flags that would have no effect."""
+        wanted = {"--data": self.data is not None, "a folder for --data": self.data not in (None, PROCEDURAL)}
+        for condition, names in _FLAGS_FOR.items():
+            given = [name for name in names if getattr(self, name) != getattr(type(self), name)]
+            if given and not wanted[condition]:
+                raise InputError(
+                    f"--{given[0].replace('_', '-')}: wanted {condition} besides. Give it, or leave this out."
+                )
+        if self.data is None:
+            return
+        if self.out is None:
+            raise InputError(f"--data {self.data}: wanted --out besides, a new folder for the results.")
+        if self.photographs is not None or self.json is not None:
+            raise InputError("--photographs, --json: they are for the checks, which are made without --data.")
+
+    def _checked(self) -> int:
+        from motionstream.evaluation.report import circumstances, print_report, save_report
+
+        model = self.loaded()
+        sections = list(self._sections(model))
+        under = circumstances(model.device) | {"dtype": str(model.settings.get("dtype", "none"))}
         print_report(sections, under)
         if self.json is not None:
             save_report(self.json, sections, under)
         return 0 if all(section.passed for section in sections) else 1
 
-    def _sections(self, engine: StreamEngine) -> Iterator[Section]:
+    def _sections(self, model: LoadedModel) -> Iterator[Section]:
         from motionstream.evaluation.checks import check_clips, check_photographs, check_two_drags
         from motionstream.evaluation.photographs import DRAG_PLANS, open_photographs
         from motionstream.evaluation.scenes import two_drags_on_clip
-        from motionstream.streaming.stream_generator import StreamGenerator
 
-        generate, config = StreamGenerator(engine), engine.config
-        clips = _shown(self._held_out(engine), "held-out clips", self.clips)
+        generate, stream = model.generate, model.stream
+        clips = _shown(self._held_out(stream), "held-out clips", self.clips)
         yield check_clips(generate, clips, told_points=self.points).section()
-        clips = _shown(self._held_out(engine), "two drags", self.clips)
+        clips = _shown(self._held_out(stream), "two drags", self.clips)
         drags = (two_drags_on_clip(clip, f"clip {index}") for index, clip in enumerate(clips))
         yield check_two_drags(generate, (drag for drag in drags if drag is not None)).section()
         if self.photographs is not None:
             pictures = open_photographs(
-                self.photographs, height=config.height, width=config.width, num_frames=self.num_frames
+                self.photographs, height=stream.height, width=stream.width, num_frames=self.num_frames
             )
             yield check_photographs(generate, _shown(pictures, "photographs", len(DRAG_PLANS))).section()
 
-    def _held_out(self, engine: StreamEngine) -> Iterator[Clip]:
+    def _held_out(self, stream: StreamConfig) -> Iterator[Clip]:
         from motionstream.training.world import make_clip
 
         for seed in range(HELD_OUT, HELD_OUT + self.clips):
-            yield make_clip(seed, self.num_frames, engine.config.height, engine.config.width)
+            yield make_clip(seed, self.num_frames, stream.height, stream.width)
+
+    def _measured(self, data: str) -> int:
+        from motionstream.cli.video_sink import viewing_scale
+        from motionstream.evaluation.comparison import markdown
+        from motionstream.evaluation.measurement import measure_clips
+        from motionstream.evaluation.result_folder import ResultFolder
+
+        assert self.out is not None
+        model = self.loaded()
+        height, width = self.height or model.stream.height, self.width or model.stream.width
+        stream, records = replace(model.stream, height=height, width=width), []
+        source, retracker = self._source(data, stream), _retracker(stream)
+        folder = ResultFolder(self.out, fps=stream.fps, scale=viewing_scale(stream))
+        clips = _shown(source, "clips", len(source))
+        for measured in measure_clips(model.at(stream), clips, retracker, told_points=self.points, seed=self.seed):
+            folder.add(measured)
+            records.append(measured.record)
+        for name, reason in source.skipped:
+            say(f"skipped: {name}: {reason}")
+        if not records:
+            raise InputError(f"--data {data}: wanted clips, none of it could be used. See what was skipped, and why.")
+        summary = self._summary(model, source, stream, retracker, records)
+        folder.finish(summary)
+        print(f"{markdown([summary])}\n{self.out}: {len(records)} clips")
+        return 0
+
+    def _source(self, data: str, stream: StreamConfig) -> ClipSource:
+        return clip_source(
+            data,
+            stream,
+            self.num_frames,
+            self.clips,
+            tracker=self.tracker,
+            weights=self.tracker_weights,
+            device="cpu" if self.device == "auto" else self.device,
+            folder_fps=self.folder_fps,
+        )
+
+    def _summary(
+        self,
+        model: LoadedModel,
+        source: ClipSource,
+        stream: StreamConfig,
+        retracker: Retracker,
+        records: list[ClipRecord],
+    ) -> Summary:
+        from motionstream.evaluation.report import circumstances
+        from motionstream.evaluation.summary import Row, Summary, generation_fps, measured_on, with_occlusion
+
+        settings = {
+            **source.settings,
+            "height": stream.height,
+            "width": stream.width,
+            "fps": stream.fps,
+            "num_frames": self.num_frames,
+            "told_points": self.points,
+            "retracked_by": retracker.name,
+            "seed": self.seed,
+        }
+        occluded = with_occlusion(records) if source.knows_hidden else []
+        return Summary(
+            name=self.name or self.model,
+            model=model.settings,
+            data=measured_on(records, settings),
+            all_clips=Row.of(records),
+            occlusion=Row.of(occluded) if occluded else None,
+            fps=generation_fps(records),
+            skipped=source.skipped,
+            circumstances=circumstances(model.device),
+        )
+
+
+def _retracker(stream: StreamConfig) -> Retracker:
+    """Made for the size that is measured at, and as strict about a point's look as the checks."""
+    from motionstream.evaluation.retracker import LucasKanade
+    from motionstream.streaming.retracking import TrackerConfig
+    from motionstream.training.videos.lucas_kanade import config_for
+
+    fitted = config_for(stream.height, stream.width)
+    return LucasKanade(config=replace(fitted, lost_difference=TrackerConfig().lost_difference))
 
 
 def _shown(items: Iterable[T], what: str, total: int) -> Iterable[T]:

@@ -21,7 +21,7 @@ def psnr(frames: UInt8[np.ndarray, "*t h w 3"], reference: UInt8[np.ndarray, "*t
 
     For a video this is not the mean over its frames, which one perfect frame would spoil.
     """
-    _check_pair(frames, reference)
+    check_pair(frames, reference)
     error = float(np.mean(np.square(frames.astype(np.float32) - reference.astype(np.float32)), dtype=np.float64))
     return PSNR_LIMIT_DB if error == 0 else min(PSNR_LIMIT_DB, 10 * float(np.log10(255.0**2 / error)))
 
@@ -34,7 +34,7 @@ def ssim(frames: UInt8[np.ndarray, "*t h w 3"], reference: UInt8[np.ndarray, "*t
     Raises:
         InputError: The shapes differ, or a frame is smaller than the window.
     """
-    _check_pair(frames, reference)
+    check_pair(frames, reference)
     height, width = frames.shape[-3:-1]
     if min(height, width) < _SSIM_SIDE:
         raise InputError(f"SSIM: wanted frames of at least {_SSIM_SIDE}x{_SSIM_SIDE}, got {width}x{height}.")
@@ -73,7 +73,12 @@ def epe(
     return float(np.linalg.norm(away, axis=-1)[counted].mean()) if counted.any() else float("nan")
 
 
-def _check_pair(frames: np.ndarray, reference: np.ndarray) -> None:
+def check_pair(frames: np.ndarray, reference: np.ndarray) -> None:
+    """Refuse what are not two videos, or pictures, of one shape.
+
+    Raises:
+        InputError: They are not.
+    """
     good = frames.dtype == reference.dtype == np.uint8 and frames.ndim >= 3 and frames.shape[-1] == 3
     if not good or frames.shape != reference.shape or 0 in frames.shape:
         raise InputError(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 import platform
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motionstream.errors import OutputError
+from motionstream.evaluation.json_file import plain, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,8 +66,8 @@ def as_json(sections: Iterable[Section], under: Mapping[str, str]) -> dict[str, 
         for section in sections
     ]
     passed = all(part["passed"] for part in parts)
-    plain: dict[str, Any] = _plain({"passed": passed, "circumstances": dict(under), "checks": parts})
-    return plain
+    values: dict[str, Any] = plain({"passed": passed, "circumstances": dict(under), "checks": parts})
+    return values
 
 
 def save_report(path: str | Path, sections: Iterable[Section], under: Mapping[str, str]) -> None:
@@ -78,13 +76,7 @@ def save_report(path: str | Path, sections: Iterable[Section], under: Mapping[st
     Raises:
         OutputError: The file cannot be written.
     """
-    text = json.dumps(as_json(sections, under), indent=1, allow_nan=False) + "\n"
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{path}: wanted to write a report, could not: {error.strerror}. Choose another path."
-        ) from error
+    write_json(Path(path), as_json(sections, under))
 
 
 def print_report(
@@ -121,16 +113,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "__dataclass_fields__"):
-        value = asdict(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _processor() -> str:

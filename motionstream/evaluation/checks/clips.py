@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
 from motionstream.evaluation.generation import Generate, generated
 from motionstream.evaluation.interval import Interval, bootstrap_interval
-from motionstream.evaluation.metrics import epe, psnr, ssim
+from motionstream.evaluation.metrics import psnr, ssim
+from motionstream.evaluation.motion import draw_points, measure_motion
 from motionstream.evaluation.report import Section
 from motionstream.streaming.retracking import retrack, trackable
 from motionstream.tracks import Tracks
 
-_MOVING_PX = 2.0
 _COLUMNS = {
     "psnr_db": "psnr dB",
     "still_psnr_db": "still dB",
@@ -151,45 +151,21 @@ def check_clips(
 
 def _score(generate: Generate, clip: TrueClip, told_points: int | None, measured_points: int, seed: int) -> ClipScore:
     draw = np.random.default_rng(seed)
-    told = _some(clip.tracks, np.ones(clip.tracks.num_points, bool), told_points, draw)
-    size = (clip.frames.shape[2], clip.frames.shape[1])
-    usable = clip.tracks.visible[0] & trackable(clip.frames[0], clip.tracks.xy[0] * size)
-    measured = _some(clip.tracks, usable, measured_points, draw)
+    told = draw_points(clip.tracks, np.ones(clip.tracks.num_points, bool), told_points, draw)
+    height, width = clip.frames.shape[1:3]
+    usable = clip.tracks.visible[0] & trackable(clip.frames[0], clip.tracks.xy[0] * (width, height))
+    measured = draw_points(clip.tracks, usable, measured_points, draw)
+    start = measured.xy[0] * (width, height)
     frames = generated(generate, clip.frames[0], told, clip.caption, seed)
     still = np.broadcast_to(clip.frames[:1], clip.frames.shape)
+    motion = measure_motion(retrack(frames, start), retrack(clip.frames, start), measured, height=height, width=width)
     return ClipScore(
         psnr_db=psnr(frames[1:], clip.frames[1:]),
         still_psnr_db=psnr(still[1:], clip.frames[1:]),
         ssim=ssim(frames[1:], clip.frames[1:]),
-        **_motion_scores(frames, clip.frames, measured),
+        epe_px=motion.epe_px,
+        moving_epe_px=motion.moving_epe_px,
+        still_moving_epe_px=motion.still_moving_epe_px,
+        floor_epe_px=motion.floor_epe_px,
+        tracked=motion.tracked,
     )
-
-
-def _some(tracks: Tracks, allowed: Bool[np.ndarray, " n"], count: int | None, draw: np.random.Generator) -> Tracks:
-    """At most `count` of the allowed points, in their order."""
-    chosen = draw.permutation(np.flatnonzero(allowed))[:count]
-    return tracks.select(np.isin(np.arange(tracks.num_points), chosen))
-
-
-def _motion_scores(
-    frames: UInt8[np.ndarray, "t h w 3"], true_frames: UInt8[np.ndarray, "t h w 3"], wanted: Tracks
-) -> dict[str, Any]:
-    size = np.array([frames.shape[2], frames.shape[1]])
-    seen = retrack(frames, wanted.xy[0] * size)
-    floor = retrack(true_frames, wanted.xy[0] * size)
-    visible = np.logical_and.accumulate(wanted.visible)  # behind something else no tracker can follow
-    visible[0] = False  # frame 0 is given
-    travel = np.linalg.norm((wanted.xy - wanted.xy[:1]) * size, axis=-1).max(axis=0, initial=0)
-    moving = visible & (travel > _MOVING_PX)
-
-    def error(positions_px: np.ndarray, counted: np.ndarray) -> float:
-        return epe(positions_px / size, wanted.xy, counted, height=frames.shape[1], width=frames.shape[2])
-
-    still = np.broadcast_to(wanted.xy[:1] * size, wanted.xy.shape)
-    return {
-        "epe_px": error(seen.positions_px, visible & seen.valid),
-        "moving_epe_px": error(seen.positions_px, moving & seen.valid),
-        "still_moving_epe_px": error(still, moving),
-        "floor_epe_px": error(floor.positions_px, visible & floor.valid),
-        "tracked": float(seen.valid[visible].mean()) if visible.any() else float("nan"),
-    }
