@@ -110,22 +110,22 @@ def fast_drags(seeds: Iterable[int], *, height: int, width: int) -> Iterator[Fas
 
 
 def behind_scenes(
-    seeds: Iterable[int], *, num_frames: int, height: int, width: int, thing_points: int | None = None
+    seeds: Iterable[int], *, num_frames: int, height: int, width: int, told_share: float = 1.0
 ) -> Iterator[BehindScene]:
     """Still scenes in which a thing passes behind a nearer one, wholly hidden for some frames, and comes out again.
 
-    Told are all points of the screen and of the background, and `thing_points` of the thing's; all by default.
+    Told is a share of the points of the thing, of the screen and of the background, at least one of each.
     """
     for seed in seeds:
         rng = np.random.default_rng((seed, 5))
-        tries = (_behind(rng, seed, num_frames, height, width, thing_points) for _ in range(_TRIES))
+        tries = (_behind(rng, seed, num_frames, height, width, told_share) for _ in range(_TRIES))
         found = next((scene for scene in tries if scene is not None), None)
         if found is not None:
             yield found
 
 
 def _behind(
-    rng: np.random.Generator, seed: int, num_frames: int, height: int, width: int, thing_points: int | None
+    rng: np.random.Generator, seed: int, num_frames: int, height: int, width: int, told_share: float
 ) -> BehindScene | None:
     """One try; None if the thing is not hidden long enough or looks like what is around it."""
     scene = _passing_scene(rng, num_frames, height, width)
@@ -141,7 +141,7 @@ def _behind(
     found = BehindScene(
         name=f"seed {seed}",
         image=frames[0],
-        tracks=_grid_tracks(rng, scene, thing_points),
+        tracks=_grid_tracks(rng, scene, told_share),
         prompt=describe(scene),
         last=frames[-1],
         region=_inside(shown[-1]),
@@ -176,12 +176,13 @@ def _thing(sprite: Sprite, start: Float[np.ndarray, " 2"], depth: float) -> Thin
     return Thing(rgba=sprite.rgba, shadow=None, words=sprite.words, verb=sprite.verb, start=start, depth=depth)
 
 
-def _grid_tracks(rng: np.random.Generator, scene: Scene, thing_points: int | None) -> Tracks:
-    """A grid of points of frame 0, followed exactly, with so many of the thing's."""
+def _grid_tracks(rng: np.random.Generator, scene: Scene, told_share: float) -> Tracks:
+    """Points of frame 0, followed exactly: a share of a grid's on each layer."""
     pixel = grid_points(rng, GRID, scene.height, scene.width)
     owner = topmost(scene.layers, pixel)
-    left_out = rng.permutation(np.flatnonzero(owner == 1))[pixel.shape[1] if thing_points is None else thing_points :]
-    pixel, owner = np.delete(pixel, left_out, axis=1), np.delete(owner, left_out)
+    on_each = [rng.permutation(np.flatnonzero(owner == number)) for number in range(len(scene.layers))]
+    told = np.sort(np.concatenate([points[: int(np.ceil(told_share * len(points)))] for points in on_each]))
+    pixel, owner = pixel[:, told], owner[told]
     position, visible = track_points(scene.layers, pixel, owner, scene.height, scene.width)
     xy = (position / ((scene.width,), (scene.height,))).transpose(0, 2, 1)
     return Tracks(ids=np.arange(xy.shape[1]), xy=xy.astype(np.float32), visible=visible)

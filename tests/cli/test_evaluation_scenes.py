@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from motionstream.cli.evaluation_scenes import behind_scenes, colour_scenes, fast_drags, long_clips
 from motionstream.evaluation.checks.colours import colour_votes
@@ -41,13 +42,14 @@ def test_a_thing_goes_behind_and_comes_out_again_and_its_points_say_so() -> None
         assert not (scene.screen & scene.region).any()
 
 
-def test_fewer_points_of_the_hidden_thing_can_be_told() -> None:
+def test_of_every_layer_a_share_of_the_points_can_be_told() -> None:
     full = next(behind_scenes(SEEDS, num_frames=33, **SIZE))
-    few = next(behind_scenes(SEEDS, num_frames=33, thing_points=2, **SIZE))
+    few = next(behind_scenes(SEEDS, num_frames=33, told_share=0.1, **SIZE))
     np.testing.assert_array_equal(full.image, few.image)
     moving = [np.linalg.norm(s.tracks.xy[-1] - s.tracks.xy[0], axis=-1) > 0.5 for s in (full, few)]
-    assert moving[0].sum() > 2
-    assert moving[1].sum() == 2
+    assert moving[1].sum() == np.ceil(0.1 * moving[0].sum())
+    assert few.tracks.num_points == pytest.approx(0.1 * full.tracks.num_points, abs=3)
+    assert set(map(tuple, few.tracks.xy[0])) <= set(map(tuple, full.tracks.xy[0]))
 
 
 def test_a_long_clip_shows_the_same_in_every_round_and_moves_all_along() -> None:
