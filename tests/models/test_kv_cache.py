@@ -178,3 +178,71 @@ def test_impossible_sizes_are_refused() -> None:
         make_cache(1, 1, 0)
     with pytest.raises(ValueError, match=r"no negative sink"):
         make_cache(-1, 1, 1)
+
+
+def fed(cache: KVCache, chunks: list[tuple[torch.Tensor, torch.Tensor]]) -> KVCache:
+    """The cache after it has gone on with whole chunks of unrotated keys and values."""
+    for key, value in chunks:
+        turned = apply_rotary(key, rotary(list(cache.positions(key.shape[1] // TOKENS))))
+        for layer in range(len(cache.keys)):
+            cache.extend(layer, key * (layer + 1), turned * (layer + 1), value)
+        cache.commit()
+    return cache
+
+
+def sink_of(cache: KVCache) -> tuple[torch.Tensor, torch.Tensor]:
+    stop = cache.sink_frames * TOKENS
+    return cache.keys[:, :, :, :stop].clone(), cache.values[:, :, :, :stop].clone()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 6), st.integers(0, 5), st.integers(1, 4), st.integers(0, 6))
+def test_new_frames_as_a_sink_are_what_a_stream_that_begins_with_them_holds(
+    sink: int, window: int, chunk: int, more: int
+) -> None:
+    before = -(-sink // chunk) + more  # chunks: the sink is full
+    later = [tagged(0, chunk) for _ in range(-(-sink // chunk))]
+    fresh = fed(make_cache(sink, window, chunk), later)
+    cache, first, parts = make_cache(sink, window, chunk), before * chunk, []
+    fed(cache, [tagged(0, chunk) for _ in range(before)])
+    for index, new in enumerate(later):
+        fed(cache, [new])
+        parts.append(cache.as_sink(first + index * chunk, min(chunk, sink - index * chunk), rank=index * chunk))
+    got = parts[0]
+    for part in parts[1:]:
+        got = got.joined(part)
+    assert got.num_tokens == sink * TOKENS
+    for mine, theirs in zip(got, sink_of(fresh), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_a_sink_moves_to_its_target_by_a_weight_and_nothing_else_moves() -> None:
+    cache = fed(make_cache(2, 3, 2), [tagged(2 * index, 2) for index in range(6)])
+    (keys, values), rest = sink_of(cache), cache.keys[:, :, :, 2 * TOKENS :].clone()
+    target = cache.as_sink(10, 2, rank=0)
+    cache.blend_sink(target, 0.25)
+    torch.testing.assert_close(cache.keys[:, :, :, : 2 * TOKENS], 0.75 * keys + 0.25 * target.keys)
+    torch.testing.assert_close(cache.values[:, :, :, : 2 * TOKENS], 0.75 * values + 0.25 * target.values)
+    cache.blend_sink(target, 1)
+    assert all(map(torch.equal, sink_of(cache), target))
+    assert torch.equal(cache.keys[:, :, :, 2 * TOKENS :], rest)
+
+
+def test_frames_as_a_sink_are_copies() -> None:
+    cache = fed(make_cache(2, 2, 2), [tagged(2 * index, 2) for index in range(4)])
+    target = cache.as_sink(6, 2, rank=0)
+    kept = target.keys.clone(), target.values.clone()
+    fed(cache, [tagged(8, 2) for _ in range(5)])
+    assert all(map(torch.equal, target, kept))
+
+
+@pytest.mark.parametrize(("first", "count"), [(1, 2), (4, 2), (7, 2), (6, 0)])
+def test_only_frames_of_the_newest_chunk_can_become_a_sink(first: int, count: int) -> None:
+    cache = fed(make_cache(2, 2, 2), [tagged(2 * index, 2) for index in range(4)])
+    with pytest.raises(ValueError, match=r"frames of the newest chunk"):
+        cache.as_sink(first, count, rank=0)
+
+
+def test_a_frame_in_the_sink_cannot_become_a_sink() -> None:
+    with pytest.raises(ValueError, match=r"after the sink"):
+        fed(make_cache(3, 2, 2), [tagged(0, 2), tagged(2, 2)]).as_sink(2, 2, rank=0)
