@@ -12,7 +12,8 @@ from typing import Annotated
 import tyro
 
 from motionstream.cli.train_distilled import TrainCausalInit, TrainSelfForcing, Trajectories
-from motionstream.cli.train_first import Encode, TrainText, TrainTinyVAE
+from motionstream.cli.train_encode import Encode
+from motionstream.cli.train_first import TrainText, TrainTinyVAE
 from motionstream.cli.train_networks import TrainRollout, TrainTeacher
 from motionstream.cli.train_steps import RUNS, Parts
 
@@ -30,7 +31,7 @@ class Export(Parts):
         """Write it."""
         from motionstream.training.export import averaged_networks, export_checkpoint
 
-        base = self.loaded("cpu")
+        base = self.source().load("cpu")
         folder = export_checkpoint(averaged_networks(self.networks, base.preset), base, self.out)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         print(f"{folder}: {size / 1e6:.1f} MB; `motionstream generate --checkpoint {self.out}` streams it")

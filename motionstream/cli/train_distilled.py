@@ -69,7 +69,7 @@ class Trajectories(Guided, Parts):
 
         set_threads(self.threads)
         device = choose_device(self.device)
-        base = self.loaded(device)
+        base = self.source().load(device)
         preset = self.guided(base.preset)
         number = preset.distillation.num_trajectories if self.number is None else self.number
         for flag, value in (("number", number), ("batch", self.batch)):
@@ -110,7 +110,7 @@ class TrainCausalInit(ClipSteps):
         from motionstream.training.trajectories import TrajectoryCache, trajectory_batches
 
         device = self.prepared()
-        base = self.loaded(device)
+        base = self.source().load(device)
         stage, networks = self.settled(base.preset.causal_init), self.begin(base, device)
         cache = TrajectoryCache(self.latents)
         loss = causal_init_loss(CausalInitSettings(), base.preset.stream, base.vae)
@@ -149,7 +149,7 @@ class TrainSelfForcing(Guided, ClipSteps):
         from motionstream.training.trainee import Trainee, TraineeSettings
 
         device = self.prepared()
-        base = self.loaded(device)
+        base = self.source().load(device)
         preset = self.guided(base.preset)
         stage, cache = self.settled(preset.self_forcing), LatentCache(self.latents)
         teacher = averaged_networks(self.teacher, preset).to(device).requires_grad_(False)

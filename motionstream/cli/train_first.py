@@ -1,4 +1,4 @@
-"""The first stages of `motionstream train`: the autoencoder, the text encoder, the encoded clips."""
+"""The first stages of `motionstream train`: the autoencoder and the text encoder."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from motionstream.cli.console import notes
-from motionstream.cli.train_steps import RUNS, Parts, Steps
+from motionstream.cli.train_steps import RUNS, Steps
 from motionstream.cli.watching import watched
-from motionstream.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -90,33 +89,4 @@ class TrainText(Steps):
             settings = TextSettings(batch=stage.batch)
             run = train_text_encoder(self.folder, captions, settings, stage.loop, self.seed, watch=watch)
         print(f"{run.state_file}: {run.step} steps on {len(captions)} captions")
-        return 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Encode(Parts):
-    """Stage 3: clips, encoded once to be trained on many times; procedural ones, or those of a folder of videos."""
-
-    folder: Path = RUNS / "latents"
-    """Where the shards go; those that lie there are left alone."""
-    shards: int = 64
-    """Procedural shards to end up with, of 256 clips and 190 MB each."""
-    workers: int = 2
-    """Processes, each on one core."""
-
-    def run(self) -> int:
-        """Make the shards that are missing."""
-        from rich.progress import track
-
-        from motionstream.training.encoding import EncodingSettings, encode_shards, missing_shards
-
-        for flag, value in (("shards", self.shards), ("workers", self.workers)):
-            if value < 1:
-                raise InputError(f"--{flag}: wanted at least 1, got {value}.")
-        settings = EncodingSettings(num_shards=self.shards)
-        total = len(missing_shards(self.folder, settings))
-        done = encode_shards(self.vae, self.text, self.folder, self.found().stream, settings, self.workers)
-        for _ in track(done, "encoding", total=total, console=notes()):
-            pass
-        print(f"{self.folder}: {self.shards * settings.shard_clips} clips, {total} shards new")
         return 0

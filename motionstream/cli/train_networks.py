@@ -94,7 +94,7 @@ class TrainTeacher(ClipSteps):
         from motionstream.training.teacher import MASKED, TeacherSettings, freeze_head, teacher_loss
 
         device = self.prepared()
-        base = self.loaded(device)
+        base = self.source().load(device)
         preset = base.preset
         stage = self.settled(preset.masked_teacher if self.masked else preset.teacher)
         networks = self.begin(base, device)
@@ -120,7 +120,7 @@ class TrainRollout(ClipSteps):
         from motionstream.training.rollout import rollout_loss
 
         device = self.prepared()
-        base = self.loaded(device)
+        base = self.source().load(device)
         stage, networks = self.settled(base.preset.rollout), self.begin(base, device)
         loss, told = rollout_loss(base.preset.stream, base.vae), BatchSettings(size=stage.batch)
         return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_student(run, base))

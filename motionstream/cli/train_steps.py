@@ -11,8 +11,8 @@ from motionstream.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from motionstream.training.base import Base
-    from motionstream.training.presets import Preset, StageSettings
+    from motionstream.training.base import BaseSource
+    from motionstream.training.presets import StageSettings
 
 RUNS = Path("runs")
 
@@ -76,28 +76,21 @@ class Parts:
     text: Path = RUNS / "text"
     """Folder of the text encoder's run (tiny)."""
 
-    def found(self) -> Preset:
-        """The preset that is named."""
-        from motionstream.training.presets import find_preset
-
-        return find_preset(self.preset)
-
-    def loaded(self, device: torch.device | str) -> Base:
-        """What the preset's networks stand on.
+    def source(self) -> BaseSource:
+        """Where the frozen parts of the preset's model lie.
 
         Raises:
             InputError: `--base` is missing for a published model, or given for the embedded one.
         """
-        from motionstream.training.base import embedded_base, published_base
+        from motionstream.training.base import BaseSource
+        from motionstream.training.presets import find_preset
 
-        preset = self.found()
-        if preset.name == "tiny":
-            if self.base is not None:
-                raise InputError(f"--base {self.base}: the preset tiny begins with nothing. Leave it out.")
-            return embedded_base(preset, self.vae, self.text, device)
-        if self.base is None:
+        preset = find_preset(self.preset)
+        if preset.name == "tiny" and self.base is not None:
+            raise InputError(f"--base {self.base}: the preset tiny begins with nothing. Leave it out.")
+        if preset.name != "tiny" and self.base is None:
             raise InputError(f"--preset {preset.name}: wanted --base FOLDER, the published checkpoint to begin with.")
-        return published_base(preset, self.base, device)
+        return BaseSource(preset=preset, vae_run=self.vae, text_run=self.text, weights=self.base)
 
 
 def set_threads(threads: int | None) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from motionstream.errors import InputError
-from motionstream.models.checkpoint import load_checkpoint
+from motionstream.errors import CheckpointError, InputError
+from motionstream.models.checkpoint import Checkpoint, load_checkpoint
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.models.vae.wan import WanVAE
@@ -14,6 +14,8 @@ from motionstream.training.frozen_vae import load_frozen
 from motionstream.training.networks import Networks
 from motionstream.training.presets import Preset
 from motionstream.training.text import trained_text_encoder
+
+_SIZES = ("num_attention_heads", "attention_head_dim", "out_channels", "text_dim", "ffn_dim", "num_layers")
 
 
 @dataclass(frozen=True)
@@ -41,28 +43,50 @@ class Base:
         return Networks.on(published, self.preset.transformer, self.preset.track_head)
 
 
-def embedded_base(preset: Preset, vae_run: Path, text_run: Path, device: torch.device | str) -> Base:
-    """Loads what the first stages made.
+@dataclass(frozen=True, kw_only=True)
+class BaseSource:
+    """Where a preset's frozen parts lie; small, so that every process can load its own.
 
-    Raises:
-        InputError: One of them has not been run, or made something of another size.
+    Attributes:
+        preset: The model.
+        vae_run: Folder of the autoencoder's run (embedded preset).
+        text_run: Folder of the text encoder's run (embedded preset).
+        weights: Folder of the published checkpoint in diffusers' layout; None for the embedded preset.
     """
-    vae = load_frozen(vae_run).to(device)
-    if vae.latent_channels != preset.transformer.out_channels:
-        raise InputError(
-            f"{vae_run}: wanted an autoencoder of {preset.transformer.out_channels} channels for the preset "
-            f"{preset.name}, got {vae.latent_channels}. Train one with `motionstream train tiny-vae`."
-        )
-    return Base(vae, trained_text_encoder(text_run), preset)
 
+    preset: Preset
+    vae_run: Path
+    text_run: Path
+    weights: Path | None = None
 
-def published_base(preset: Preset, folder: Path, device: torch.device | str) -> Base:
-    """Loads a published checkpoint in diffusers' layout, its networks in float32.
+    def load(self, device: torch.device | str = "cpu") -> Base:
+        """Loads them.
 
-    Raises:
-        CheckpointError: It is missing, damaged, or not the preset's model.
-    """
-    checkpoint = load_checkpoint(folder, device, stream=preset.stream)
-    vae = checkpoint.vae
-    assert isinstance(vae, TinyVAE | WanVAE)
-    return Base(vae, checkpoint.text_encoder, preset, folder)
+        Raises:
+            InputError: A stage before this one has not been run, or made something of another size.
+            CheckpointError: The published checkpoint is missing, damaged, or not the preset's model.
+        """
+        return self._embedded(device) if self.weights is None else self._published(self.weights, device)
+
+    def _embedded(self, device: torch.device | str) -> Base:
+        vae, wanted = load_frozen(self.vae_run).to(device), self.preset.transformer.out_channels
+        if vae.latent_channels != wanted:
+            raise InputError(
+                f"{self.vae_run}: wanted an autoencoder of {wanted} channels for the preset {self.preset.name}, "
+                f"got {vae.latent_channels}. Train one with `motionstream train tiny-vae`."
+            )
+        return Base(vae, trained_text_encoder(self.text_run), self.preset)
+
+    def _published(self, weights: Path, device: torch.device | str) -> Base:
+        checkpoint = load_checkpoint(weights, device, stream=self.preset.stream)
+        vae = checkpoint.vae
+        assert isinstance(vae, TinyVAE | WanVAE)
+        self._check(checkpoint)
+        return Base(vae, checkpoint.text_encoder, self.preset, weights)
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        """Refuses a published model of another size than the preset's."""
+        found, wanted = checkpoint.transformer.config, self.preset.transformer
+        pairs = ((name, getattr(found, name), getattr(wanted, name)) for name in _SIZES)
+        if odd := [f"{name} is {a}, not {b}" for name, a, b in pairs if a != b]:
+            raise CheckpointError(f"{checkpoint.path}: not the preset {self.preset.name}'s model: {'; '.join(odd)}.")

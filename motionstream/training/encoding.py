@@ -8,11 +8,9 @@ from pathlib import Path
 
 import torch
 
-from motionstream.config import StreamConfig
-from motionstream.training.frozen_vae import load_frozen
+from motionstream.training.base import BaseSource
 from motionstream.training.latent_cache import write_shard
 from motionstream.training.shard import picture_frames
-from motionstream.training.text import trained_text_encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,19 +42,19 @@ def missing_shards(folder: Path, settings: EncodingSettings) -> list[int]:
     return [shard for shard in range(settings.num_shards) if not shard_file(folder, shard).exists()]
 
 
-def encode_shard(
-    vae_run: Path, text_run: Path, folder: Path, shard: int, stream: StreamConfig, settings: EncodingSettings
-) -> int:
-    """Makes one shard on one core and returns its number; one that exists is left alone."""
-    torch.set_num_threads(1)
-    first = settings.first_seed + shard * settings.shard_clips
+def encode_shard(source: BaseSource, folder: Path, shard: int, settings: EncodingSettings, device: str) -> int:
+    """Makes one shard and returns its number; one that exists is left alone."""
+    if device == "cpu":
+        torch.set_num_threads(1)  # one process a core
+    base, first = source.load(device), settings.first_seed + shard * settings.shard_clips
+    stream = base.preset.stream
     write_shard(
         shard_file(folder, shard),
         range(first, first + settings.shard_clips),
         picture_frames(stream, settings.num_frames),
         settings.num_frames,
-        load_frozen(vae_run),
-        trained_text_encoder(text_run).encode,
+        base.vae,
+        base.text_encoder.encode,
         height=stream.height,
         width=stream.width,
         newcomer_every=settings.newcomer_every,
@@ -65,19 +63,19 @@ def encode_shard(
 
 
 def encode_shards(
-    vae_run: Path, text_run: Path, folder: Path, stream: StreamConfig, settings: EncodingSettings, workers: int
+    source: BaseSource, folder: Path, settings: EncodingSettings, workers: int, device: str = "cpu"
 ) -> Iterator[int]:
     """Makes the shards that are missing and yields the number of each that is done.
 
     Raises:
         InputError: There is no trained autoencoder, or no trained text encoder.
     """
-    load_frozen(vae_run), trained_text_encoder(text_run)  # say what is wrong before any process starts
+    source.load()  # says what is wrong before any process starts
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         tasks = [
-            pool.submit(encode_shard, vae_run, text_run, folder, shard, stream, settings)
+            pool.submit(encode_shard, source, folder, shard, settings, device)
             for shard in missing_shards(folder, settings)
         ]
         try:

@@ -26,7 +26,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(frozen_vae, "measure_latents", lambda vae, *_: ((0.0,) * vae.latent_channels, 0.5))
     monkeypatch.setattr(encoding, "ProcessPoolExecutor", lambda workers, **_: ThreadPoolExecutor(workers))
     settings = encoding.EncodingSettings
-    monkeypatch.setattr(encoding, "EncodingSettings", lambda num_shards: settings(num_shards=num_shards, shard_clips=4))
+    monkeypatch.setattr(encoding, "EncodingSettings", lambda **given: settings(**given, shard_clips=4))
     return tmp_path
 
 

@@ -14,7 +14,7 @@ from motionstream.streaming.guidance import JointGuidance
 from motionstream.streaming.stream_generator import StreamGenerator
 from motionstream.tracks import Tracks
 from motionstream.training import frozen_vae
-from motionstream.training.base import Base, embedded_base
+from motionstream.training.base import Base, BaseSource
 from motionstream.training.export import assembled, averaged_networks, export_checkpoint
 from motionstream.training.frozen_vae import normalised, save_frozen
 from motionstream.training.loop import LoopSettings, Run
@@ -77,11 +77,12 @@ def test_a_model_card_beside_an_older_export_is_kept(run: Run, base: Base, tmp_p
 def test_what_is_missing_is_named_with_the_command_that_makes_it(tmp_path: Path, vae: TinyVAE, preset: Preset) -> None:
     with pytest.raises(InputError, match=r"training run in .*nothing, found none"):
         averaged_networks(tmp_path / "nothing", preset)
+    source = BaseSource(preset=preset, vae_run=tmp_path / "vae", text_run=tmp_path / "nothing")
     with pytest.raises(InputError, match="motionstream train tiny-vae"):
-        embedded_base(preset, tmp_path / "nothing", tmp_path / "nothing", "cpu")
+        source.load()
     save_frozen(vae, tmp_path / "vae")
     with pytest.raises(InputError, match="motionstream train text"):
-        embedded_base(preset, tmp_path / "vae", tmp_path / "nothing", "cpu")
+        source.load()
 
 
 def test_parts_of_another_size_are_refused(run: Run, preset: Preset, tmp_path: Path, vae: TinyVAE) -> None:
@@ -90,7 +91,7 @@ def test_parts_of_another_size_are_refused(run: Run, preset: Preset, tmp_path: P
         averaged_networks(run.folder, wider)
     save_frozen(TinyVAE(TinyVAEConfig.linear(7)), tmp_path / "vae")
     with pytest.raises(InputError, match=r"an autoencoder of 4 channels .* got 7"):
-        embedded_base(preset, tmp_path / "vae", tmp_path / "text", "cpu")
+        BaseSource(preset=preset, vae_run=tmp_path / "vae", text_run=tmp_path / "text").load()
 
 
 def test_the_frozen_statistics_normalise_the_latents(vae: TinyVAE, monkeypatch: pytest.MonkeyPatch) -> None:
