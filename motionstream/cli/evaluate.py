@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
-from motionstream.cli.console import notes, say
-from motionstream.cli.evaluate_data import HELD_OUT, PROCEDURAL, ClipSource, clip_source
+from motionstream.cli.console import say
+from motionstream.cli.evaluate_checks import Check, Checks, shown
+from motionstream.cli.evaluate_data import PROCEDURAL, ClipSource, clip_source
 from motionstream.cli.evaluate_model import LoadedModel, ModelFlags
 from motionstream.errors import InputError
 
 if TYPE_CHECKING:
     from motionstream.config import StreamConfig
     from motionstream.evaluation.measurement import ClipRecord
-    from motionstream.evaluation.report import Section
     from motionstream.evaluation.retracker import Retracker
     from motionstream.evaluation.summary import Summary
-    from motionstream.training.world import Clip
-
-T = TypeVar("T")
 
 _FLAGS_FOR = {
     "--data": ("out", "name", "height", "width", "seed"),
@@ -61,8 +57,17 @@ class Evaluate(ModelFlags):
     """Video frames of every clip and drag."""
     seed: int = 0
     """Decides noise and points of --data."""
+    checks: tuple[Check, ...] = ()
+    """Without --data: clips, two-drags, photographs, colours, permanence, drift or fast-drags; by default the first
+    two, and the third with --photographs."""
     photographs: Path | None = None
     """A folder with the five photographs of the check; left out, that check is not made."""
+    drift_frames: int = 1500
+    """Video frames of each long stream of the check drift."""
+    drift_scenes: int = 4
+    """Long streams of the check drift."""
+    told_share: float = 0.1
+    """Of a scene's points, told in the check permanence."""
     json: Path | None = None
     """Also write the report of the checks to this JSON file."""
 
@@ -73,9 +78,13 @@ class Evaluate(ModelFlags):
             ("points", self.points, 1),
             ("num-frames", self.num_frames, 2 if self.data else 1),
             ("seed", self.seed, 0),
+            ("drift-frames", self.drift_frames, 200),
+            ("drift-scenes", self.drift_scenes, 1),
         ):
             if value < least:
                 raise InputError(f"--{flag}: wanted at least {least}, got {value}.")
+        if not 0 < self.told_share <= 1:
+            raise InputError(f"--told-share: wanted more than 0 and at most 1, got {self.told_share}.")
         self._check_combination()
         return self._checked() if self.data is None else self._measured(self.data)
 
@@ -92,42 +101,36 @@ class Evaluate(ModelFlags):
             return
         if self.out is None:
             raise InputError(f"--data {self.data}: wanted --out besides, a new folder for the results.")
-        if self.photographs is not None or self.json is not None:
-            raise InputError("--photographs, --json: they are for the checks, which are made without --data.")
+        if self.photographs is not None or self.json is not None or self.checks:
+            raise InputError("--checks, --photographs, --json: checks are made without --data. Leave it out.")
 
     def _checked(self) -> int:
         from motionstream.evaluation.report import circumstances, print_report, save_report
 
         model = self.loaded()
-        sections = list(self._sections(model))
+        checks = Checks(
+            generate=model.generate,
+            stream=model.stream,
+            scenes=self.clips,
+            points=self.points,
+            num_frames=self.num_frames,
+            drift_frames=self.drift_frames,
+            drift_scenes=self.drift_scenes,
+            told_share=self.told_share,
+            photographs=self.photographs,
+        )
+        sections = list(checks.sections(self._named()))
         under = circumstances(model.device) | {"dtype": str(model.settings.get("dtype", "none"))}
         print_report(sections, under)
         if self.json is not None:
             save_report(self.json, sections, under)
         return 0 if all(section.passed for section in sections) else 1
 
-    def _sections(self, model: LoadedModel) -> Iterator[Section]:
-        from motionstream.evaluation.checks import check_clips, check_photographs, check_two_drags
-        from motionstream.evaluation.photographs import DRAG_PLANS, open_photographs
-        from motionstream.evaluation.scenes import two_drags_on_clip
-
-        generate, stream = model.generate, model.stream
-        clips = _shown(self._held_out(stream), "held-out clips", self.clips)
-        yield check_clips(generate, clips, told_points=self.points).section()
-        clips = _shown(self._held_out(stream), "two drags", self.clips)
-        drags = (two_drags_on_clip(clip, f"clip {index}") for index, clip in enumerate(clips))
-        yield check_two_drags(generate, (drag for drag in drags if drag is not None)).section()
-        if self.photographs is not None:
-            pictures = open_photographs(
-                self.photographs, height=stream.height, width=stream.width, num_frames=self.num_frames
-            )
-            yield check_photographs(generate, _shown(pictures, "photographs", len(DRAG_PLANS))).section()
-
-    def _held_out(self, stream: StreamConfig) -> Iterator[Clip]:
-        from motionstream.training.world import make_clip
-
-        for seed in range(HELD_OUT, HELD_OUT + self.clips):
-            yield make_clip(seed, self.num_frames, stream.height, stream.width)
+    def _named(self) -> tuple[Check, ...]:
+        """The checks to make, each once."""
+        if self.checks:
+            return tuple(dict.fromkeys(self.checks))
+        return ("clips", "two-drags") if self.photographs is None else ("clips", "two-drags", "photographs")
 
     def _measured(self, data: str) -> int:
         from motionstream.cli.video_sink import viewing_scale
@@ -141,7 +144,7 @@ class Evaluate(ModelFlags):
         stream, records = replace(model.stream, height=height, width=width), []
         source, retracker = self._source(data, stream), _retracker(stream)
         folder = ResultFolder(self.out, fps=stream.fps, scale=viewing_scale(stream))
-        clips = _shown(source, "clips", len(source))
+        clips = shown(source, "clips", len(source))
         for measured in measure_clips(model.at(stream), clips, retracker, told_points=self.points, seed=self.seed):
             folder.add(measured)
             records.append(measured.record)
@@ -208,10 +211,3 @@ def _retracker(stream: StreamConfig) -> Retracker:
 
     fitted = config_for(stream.height, stream.width)
     return LucasKanade(config=replace(fitted, lost_difference=TrackerConfig().lost_difference))
-
-
-def _shown(items: Iterable[T], what: str, total: int) -> Iterable[T]:
-    """The items, with a progress bar while they are taken."""
-    from rich.progress import track
-
-    return track(items, what, total=total, console=notes(), transient=True)

@@ -113,7 +113,7 @@ class TrainCausalInit(ClipSteps):
         base = self.source().load(device)
         stage, networks = self.settled(base.preset.causal_init), self.begin(base, device)
         cache = TrajectoryCache(self.latents)
-        loss = causal_init_loss(CausalInitSettings(), base.preset.stream, base.vae)
+        loss = causal_init_loss(CausalInitSettings(), base.preset.stream, base.vae, base.channel_weights(device))
         run = Run(networks, stage.loop, self.folder, self.seed)
         run.resume()
         made = trajectory_batches(cache, stage.batch, self.seed, run.num_batches)
@@ -158,7 +158,14 @@ class TrainSelfForcing(Guided, ClipSteps):
         beside = {CRITIC: Trainee(critic, TraineeSettings(learning_rate=rate, weight_decay=0.01))}
         run = Run(self.begin(base, device), stage.loop, self.folder, self.seed, beside)
         run.resume()
-        stage_of = SelfForcing(teacher, base.vae, preset.stream, cache.unprompted, self._settings(preset))
+        stage_of = SelfForcing(
+            teacher,
+            base.vae,
+            preset.stream,
+            cache.unprompted,
+            self._settings(preset),
+            base.channel_weights(device),
+        )
         made = batches(cache, BatchSettings(size=stage.batch), self.seed, run.num_batches)
         with watched(stage.loop.steps, lambda run: draw_student(run, base), self.preview_every) as watch:
             run.fit_steps((batch.to(device) for batch in made), stage_of.step, watch)

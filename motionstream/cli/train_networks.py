@@ -102,7 +102,7 @@ class TrainTeacher(ClipSteps):
             freeze_head(networks)
         settings = TeacherSettings(shift=preset.shift, mask_share=MASKED if self.masked else 0.0)
         told = BatchSettings(size=stage.batch, motion_dropout=0.1)
-        loss = teacher_loss(settings, base.vae)
+        loss = teacher_loss(settings, base.vae, base.channel_weights(device))
         return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_teacher(run, base))
 
 

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from motionstream.errors import CheckpointError, InputError
 from motionstream.models.checkpoint import Checkpoint, load_checkpoint
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.models.vae.wan import WanVAE
+from motionstream.training.channel_weights import channel_weights
 from motionstream.training.frozen_vae import load_frozen
 from motionstream.training.networks import Networks
 from motionstream.training.presets import Preset
@@ -33,6 +36,10 @@ class Base:
     text_encoder: TextEncoder
     preset: Preset
     weights: Path | None = None
+
+    def channel_weights(self, device: torch.device | str) -> Float[Tensor, "c"] | None:
+        """Returns the weights of the latents' channels in losses; None where the preset weighs all the same."""
+        return channel_weights(self.vae, device) if self.preset.weigh_channels else None
 
     def networks(self, seed: int, device: torch.device | str) -> Networks:
         """Returns networks to train: fresh ones, or published ones with channels for motion."""

@@ -19,6 +19,7 @@ from motionstream.models.vae.protocol import VideoVAE
 from motionstream.models.wan import WanTransformer, teacher_forcing_mask
 from motionstream.training.batch import ClipBatch
 from motionstream.training.conditioning import condition_on_truth
+from motionstream.training.flow import latent_error
 from motionstream.training.journal import Numbers
 from motionstream.training.loop import Loss
 from motionstream.training.networks import Networks
@@ -60,8 +61,17 @@ class TrajectoryBatch:
         return TrajectoryBatch(self.clip.to(device), self.states.to(device))
 
 
-def causal_init_loss(settings: CausalInitSettings, stream: StreamConfig, vae: VideoVAE) -> Loss:
-    """Returns the squared error of the clean latents of a batch, over every latent frame but the given first one."""
+def causal_init_loss(
+    settings: CausalInitSettings, stream: StreamConfig, vae: VideoVAE, weights: Float[Tensor, "c"] | None = None
+) -> Loss:
+    """Returns the squared error of the clean latents of a batch, over every latent frame but the given first one.
+
+    Args:
+        settings: Of the masks and the past.
+        stream: Chunks, memory and timesteps of the student.
+        vae: Of the clips.
+        weights: Of the latents' channels, see `channel_weights`.
+    """
 
     def loss(model: nn.Module, batch: TrajectoryBatch, generator: torch.Generator) -> tuple[Tensor, Numbers]:
         assert isinstance(model, Networks)
@@ -74,7 +84,7 @@ def causal_init_loss(settings: CausalInitSettings, stream: StreamConfig, vae: Vi
         mask = teacher_forcing_mask(noisy.shape[2], stream.chunk_frames, sink, window)
         made = _predict(model.transformer, past, noisy, condition, times, clip.prompt_embeds, mask)
         clean = model.transformer.clean(made, noisy, times[:, None, :, None, None])
-        return (clean - clip.latents).square()[:, :, 1:].mean(), {}
+        return latent_error(clean, clip.latents, weights).mean(), {}
 
     return loss
 

@@ -26,6 +26,7 @@ def velocity_error(
     clean: Float[Tensor, "b c f h w"],
     times: Float[Tensor, "b"],
     least_time: float,
+    weights: Float[Tensor, "c"] | None = None,
 ) -> Float[Tensor, ""]:
     """Returns the mean squared error of the velocity that predicted clean latents stand for.
 
@@ -36,7 +37,15 @@ def velocity_error(
         clean: The clean latents.
         times: Of the noise, in (0, 1].
         least_time: Smaller times count as this one: with predicted samples the weight 1 / t^2 has no other limit.
+        weights: Of the channels, see `channel_weights`; all the same by default.
     """
-    weight = 1 / times.clamp(min=least_time).to(clean.device).square()
-    error = (predicted - clean).square()[:, :, 1:].mean((1, 2, 3, 4))
-    return (weight * error).mean()
+    error = latent_error(predicted, clean, weights)
+    return (error / times.clamp(min=least_time).to(clean.device).square()).mean()
+
+
+def latent_error(
+    made: Float[Tensor, "b c f h w"], wanted: Float[Tensor, "b c f h w"], weights: Float[Tensor, "c"] | None = None
+) -> Float[Tensor, "b"]:
+    """Returns the mean squared error of each clip; the given latent frame 0 does not count."""
+    error = (made - wanted).square()[:, :, 1:].mean((2, 3, 4))
+    return (error if weights is None else error * weights.to(error.device)).mean(1)

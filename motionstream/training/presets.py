@@ -63,6 +63,7 @@ class Preset:
         causal_init: The causal initialisation.
         self_forcing: The distillation; its rate is the student's.
         distillation: More about both.
+        weigh_channels: Whether errors of latents weigh by what they do to the pixels, see `channel_weights`.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Preset:
     causal_init: StageSettings
     self_forcing: StageSettings
     distillation: Distillation
+    weigh_channels: bool = False
 
 
 def _with_motion(backbone: WanConfig, head: TrackHeadConfig) -> WanConfig:
@@ -136,6 +138,7 @@ def _tiny() -> Preset:
         causal_init=StageSettings(loop=replace(loop, steps=800, learning_rate=2e-4), batch=8),
         self_forcing=StageSettings(loop=replace(loop, steps=400, learning_rate=5e-5, ema_decay=0.98), batch=4),
         distillation=Distillation(teacher_steps=12, num_trajectories=512, critic_rate=1e-4),
+        weigh_channels=True,
     )
 
 

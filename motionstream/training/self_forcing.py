@@ -20,7 +20,7 @@ from motionstream.streaming.guidance import JointGuidance, guided_clean, predict
 from motionstream.training import distributed
 from motionstream.training.batch import ClipBatch
 from motionstream.training.clip_condition import clip_channels, clip_condition
-from motionstream.training.flow import add_noise, shifted_times, velocity_error
+from motionstream.training.flow import add_noise, latent_error, shifted_times, velocity_error
 from motionstream.training.journal import Numbers
 from motionstream.training.loop import Loss, Run, Step
 from motionstream.training.networks import Networks
@@ -63,6 +63,7 @@ class SelfForcing:
         stream: Chunks, memory and timesteps of the student.
         unprompted: The empty prompt's embedding.
         settings: Of the distillation.
+        weights: Of the latents' channels, see `channel_weights`.
     """
 
     teacher: Networks
@@ -70,6 +71,7 @@ class SelfForcing:
     stream: StreamConfig
     unprompted: Float[Tensor, "s d"]
     settings: SelfForcingSettings
+    weights: Float[Tensor, "c"] | None = None
 
     @property
     def step(self) -> Step:
@@ -98,7 +100,7 @@ class SelfForcing:
             times = shifted_times(len(clean), self.settings.shift, generator)
             noise = torch.randn(clean.shape, generator=generator).to(clean.device)
             made = self._predicted(critic, add_noise(clean, noise, times), times, batch)
-            return velocity_error(made, clean, times, self.settings.least_time), {}
+            return velocity_error(made, clean, times, self.settings.least_time, self.weights), {}
 
         return loss
 
@@ -110,8 +112,8 @@ class SelfForcing:
             made = self.streamed(student, batch, generator)
             direction = self.direction(critic, made.detach(), batch, generator)
             # half the square has the direction as its gradient, up to the mean
-            matching = 0.5 * (made - (made - direction).detach()).square()[:, :, 1:].mean()
-            truth = (made - batch.latents).square()[:, :, 1:].mean()
+            matching = 0.5 * latent_error(made, (made - direction).detach(), self.weights).mean()
+            truth = latent_error(made, batch.latents, self.weights).mean()
             parts = {"direction": direction.abs().mean(), "truth": truth.detach()}
             return matching + self.settings.truth_weight * truth, parts
 

@@ -15,7 +15,7 @@ from motionstream.models.vae.protocol import VideoVAE
 from motionstream.streaming.guidance import predict_clean
 from motionstream.training.batch import ClipBatch
 from motionstream.training.conditioning import condition_clips
-from motionstream.training.flow import add_noise, shifted_times, velocity_error
+from motionstream.training.flow import add_noise, latent_error, shifted_times, velocity_error
 from motionstream.training.journal import Numbers
 from motionstream.training.loop import Loss
 from motionstream.training.networks import Networks
@@ -47,8 +47,8 @@ def freeze_head(networks: Networks) -> Networks:
     return networks
 
 
-def teacher_loss(settings: TeacherSettings, vae: VideoVAE) -> Loss:
-    """Returns the flow-matching error of a batch."""
+def teacher_loss(settings: TeacherSettings, vae: VideoVAE, weights: Float[Tensor, "c"] | None = None) -> Loss:
+    """Returns the flow-matching error of a batch, with weights of the latents' channels."""
 
     def loss(model: nn.Module, batch: ClipBatch, generator: torch.Generator) -> tuple[Tensor, Numbers]:
         assert isinstance(model, Networks)
@@ -60,7 +60,7 @@ def teacher_loss(settings: TeacherSettings, vae: VideoVAE) -> Loss:
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
         noisy = add_noise(clean, noise, times)
         predicted = predict_clean(model.transformer, noisy, times, condition, batch.prompt_embeds)
-        return velocity_error(predicted, clean, times, settings.least_time), _parts(predicted, clean, times)
+        return velocity_error(predicted, clean, times, settings.least_time, weights), _parts(predicted, clean, weights)
 
     return loss
 
@@ -78,6 +78,6 @@ def told_frames(
 
 
 @torch.no_grad()
-def _parts(predicted: Tensor, clean: Tensor, times: Tensor) -> Numbers:
-    """The plain error of the clean latents."""
-    return {"clean_error": (predicted - clean).square()[:, :, 1:].mean()}
+def _parts(predicted: Tensor, clean: Tensor, weights: Tensor | None) -> Numbers:
+    """The error of the clean latents, whatever the time."""
+    return {"clean_error": latent_error(predicted, clean, weights).mean()}

@@ -172,7 +172,7 @@ def test_without_data_the_checks_are_made_and_an_untrained_model_fails_them(
         (["--data", "procedural", "--num-frames", "1"], "--num-frames: wanted at least 2, got 1"),
         (["--data", "procedural"], "wanted --out besides"),
         (["--out", "results"], "--out: wanted --data besides"),
-        (["--data", "procedural", "--out", "x", "--json", "report.json"], "they are for the checks"),
+        (["--data", "procedural", "--out", "x", "--json", "report.json"], "checks are made without --data"),
         (["--data", "procedural", "--out", "x", "--tracker", "lucas-kanade"], "--tracker: wanted a folder for --data"),
         (["--data", "no folder", "--out", "x"], "wanted a folder, no folder is none"),
         (["--model", "warp", "--steps", "2"], "--steps: it is for --model student, got --model warp"),
@@ -214,3 +214,31 @@ def test_a_folder_of_which_nothing_can_be_used_is_refused(
     assert "wanted videos, got a folder without any" in refused(line, capsys)
     (videos / "broken.mp4").write_bytes(b"no video")
     assert "none of it could be used" in refused(line, capsys)
+
+
+def test_every_check_can_be_asked_for_by_name(
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    names = ["colours", "permanence", "drift", "fast-drags"]
+    small = ["--clips", "1", "--num-frames", "33", "--drift-frames", "200", "--drift-scenes", "1", "--device", "cpu"]
+    code = main(["evaluate", str(tiny_checkpoint), *small, "--json", str(report), "--checks", *names])
+    assert code == 1  # random networks pass none of them
+    sections = json.loads(report.read_text())["checks"]
+    assert len({section["title"] for section in sections}) == 4
+    assert not all(section["passed"] for section in sections)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--checks", "photographs"], "wanted --photographs FOLDER besides"),
+        (["--drift-frames", "10"], "--drift-frames: wanted at least 200, got 10"),
+        (["--told-share", "0"], "--told-share: wanted more than 0 and at most 1"),
+        (["--data", "procedural", "--out", "x", "--checks", "drift"], "checks are made without --data"),
+    ],
+)
+def test_checks_that_cannot_be_made_are_refused(
+    flags: list[str], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert said in refused([*flags, *arguments], capsys)
