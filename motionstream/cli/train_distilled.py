@@ -99,7 +99,7 @@ class TrainCausalInit(ClipSteps):
     """Folder of the run."""
     latents: Path = RUNS / "trajectories"
     """Folder of the trajectories."""
-    start: Path | None = RUNS / "teacher"
+    from_run: Path | None = RUNS / "teacher"
     """Folder of the run whose averaged weights to start from: the teacher's."""
 
     def run(self) -> int:
@@ -116,6 +116,8 @@ class TrainCausalInit(ClipSteps):
         loss = causal_init_loss(CausalInitSettings(), base.preset.stream, base.vae, base.channel_weights(device))
         run = Run(networks, stage.loop, self.folder, self.seed)
         run.resume()
+        if self.compile:
+            networks.compile_transformer()
         made = trajectory_batches(cache, stage.batch, self.seed, run.num_batches)
         with watched(stage.loop.steps, lambda run: draw_student(run, base), self.preview_every) as watch:
             run.fit((batch.to(device) for batch in made), loss, watch)
@@ -129,7 +131,7 @@ class TrainSelfForcing(Guided, ClipSteps):
 
     folder: Path = RUNS / "self_forcing"
     """Folder of the run."""
-    start: Path | None = RUNS / "causal_init"
+    from_run: Path | None = RUNS / "causal_init"
     """Folder of the run whose averaged student to start from."""
     critic_rate: float | None = None
     """The critic's learning rate; by default the preset's."""
@@ -156,8 +158,12 @@ class TrainSelfForcing(Guided, ClipSteps):
         critic = averaged_networks(self.teacher, preset).to(device).train()
         rate = preset.distillation.critic_rate if self.critic_rate is None else self.critic_rate
         beside = {CRITIC: Trainee(critic, TraineeSettings(learning_rate=rate, weight_decay=0.01))}
-        run = Run(self.begin(base, device), stage.loop, self.folder, self.seed, beside)
+        student = self.begin(base, device)
+        run = Run(student, stage.loop, self.folder, self.seed, beside)
         run.resume()
+        if self.compile:
+            for networks in (student, teacher, critic):
+                networks.compile_transformer()
         stage_of = SelfForcing(
             teacher,
             base.vae,

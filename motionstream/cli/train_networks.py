@@ -26,7 +26,7 @@ class ClipSteps(Parts, Steps):
 
     latents: Path = RUNS / "latents"
     """Folder of the encoded clips."""
-    start: Path | None = None
+    from_run: Path | None = None
     """Folder of a run whose averaged weights to start from; by default the networks are new."""
     compile: bool = False
     """Compile the network first: minutes at the start, then faster."""
@@ -35,9 +35,9 @@ class ClipSteps(Parts, Steps):
         """The networks that training begins with."""
         from motionstream.training.export import averaged_networks
 
-        if self.start is None:
+        if self.from_run is None:
             return base.networks(self.seed, device)
-        return averaged_networks(self.start, base.preset).to(device)
+        return averaged_networks(self.from_run, base.preset).to(device)
 
     def train(
         self,
@@ -85,7 +85,7 @@ class TrainTeacher(ClipSteps):
     folder: Path = RUNS / "teacher"
     """Folder of the run."""
     masked: bool = False
-    """The paper's second stage: the track head frozen, runs of the motion masked; wants --start."""
+    """The paper's second stage: the track head frozen, runs of the motion masked; wants --from-run."""
 
     def run(self) -> int:
         """Train it."""

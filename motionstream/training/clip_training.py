@@ -37,7 +37,7 @@ def train_on_clips(
     run = Run(networks, loop, folder, seed)
     run.resume()
     if compile_model:
-        networks.transformer.compile(dynamic=False)
+        networks.compile_transformer()
     run.fit(_on_device(batches(cache, settings, seed, run.num_batches), networks), loss, watch)
     return run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from motionstream.training.base import BaseSource
-from motionstream.training.latent_cache import write_shard
+from motionstream.training.procedural_shard import write_shard
 from motionstream.training.shard import picture_frames
 
 

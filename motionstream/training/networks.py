@@ -44,6 +44,12 @@ class Networks(nn.Module):
         widened.load_state_dict(state, assign=True)
         return cls(widened, TrackHead(track_head).to(published.proj_out.weight.device))
 
+    def compile_transformer(self) -> None:
+        """Compiles the transformer for the one shape of a training; on CUDA its masks go through FlexAttention then."""
+        if self.device.type == "cuda":
+            self.transformer.attention = "flex"
+        self.transformer.compile(dynamic=False)
+
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""

@@ -20,7 +20,6 @@ from motionstream.training.base import Base
 from motionstream.training.export import assembled
 from motionstream.training.loop import Run
 from motionstream.training.networks import Networks
-from motionstream.training.world import make_clip
 
 Generate = Callable[[np.ndarray, Tracks, str, int], np.ndarray]
 """generate(first frame uint8 [h, w, 3], tracks, prompt, seed) -> uint8 [t, h, w, 3]."""
@@ -37,6 +36,8 @@ def reconstruction_grid(
     vae: TinyVAE, size: tuple[int, int], seeds: Sequence[int] = PREVIEW_SEEDS
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Shows clips, and what is left of them after the autoencoder; `size` is their height and width in pixels."""
+    from motionstream.training.world import make_clip  # needs OpenCV, which training itself does not
+
     rows = []
     for seed in seeds:
         frames = make_clip(seed, 17, *size).frames
@@ -51,6 +52,8 @@ def sample_grid(
     generate: Generate, stream: StreamConfig, seeds: Sequence[int] = PREVIEW_SEEDS
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Shows clips, and what a model makes of their first frame, caption and some of their tracks."""
+    from motionstream.training.world import make_clip
+
     num_frames, rows = stream.first_video_frame(3), []
     for seed in seeds:
         clip = make_clip(seed, num_frames, stream.height, stream.width)

@@ -69,7 +69,7 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
     told = capsys.readouterr()
     assert "runs/teacher/state.pt: 3 steps on 8 clips" in told.out
     assert "step 3/3" in told.err
-    train("rollout", "--start", "runs/teacher", "--steps", "1", "--preview-every", "0")
+    train("rollout", "--from-run", "runs/teacher", "--steps", "1", "--preview-every", "0")
     assert "runs/rollout/state.pt: 1 steps" in capsys.readouterr().out
     train("trajectories", "--number", "4")
     assert "runs/trajectories: 4 trajectories" in capsys.readouterr().out
@@ -113,7 +113,7 @@ def test_the_same_command_with_more_steps_goes_on(encoded: Path) -> None:
 def test_the_masked_teacher_starts_from_the_teacher_and_keeps_its_head(encoded: Path) -> None:
     train("teacher", "--steps", "1", "--batch", "2", "--preview-every", "1")
     train(
-        *("teacher", "--masked", "--start", "runs/teacher", "--folder", "runs/masked"),
+        *("teacher", "--masked", "--from-run", "runs/teacher", "--folder", "runs/masked"),
         *("--steps", "2", "--batch", "2", "--preview-every", "0"),
     )
     before, after = (torch.load(f"runs/{name}/state.pt", weights_only=True) for name in ("teacher", "masked"))

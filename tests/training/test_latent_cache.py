@@ -11,7 +11,8 @@ from torch import Tensor
 from motionstream.errors import InputError
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.tiny import TinyVAE
-from motionstream.training.latent_cache import LatentCache, write_shard
+from motionstream.training.latent_cache import LatentCache
+from motionstream.training.procedural_shard import write_shard
 from motionstream.training.shard import encode_clips
 from motionstream.training.world import make_clip
 

@@ -14,9 +14,10 @@ from motionstream.streaming.clip_sampler import sample_clip
 from motionstream.training.batch import BatchSettings, make_batch
 from motionstream.training.causal_init import CausalInitSettings, causal_init_loss
 from motionstream.training.clip_condition import clip_condition
-from motionstream.training.latent_cache import LatentCache, write_shard
+from motionstream.training.latent_cache import LatentCache
 from motionstream.training.networks import Networks
 from motionstream.training.presets import Preset
+from motionstream.training.procedural_shard import write_shard
 from motionstream.training.shard_index import damaged_shards
 from motionstream.training.trajectories import Solver, TrajectoryCache, solve_trajectories, trajectory_batches
 
