@@ -142,7 +142,7 @@ class TrainSelfForcing(Guided, ClipSteps):
 
     def run(self) -> int:
         """Train it."""
-        from motionstream.training.batch import BatchSettings, batches
+        from motionstream.training.batch import batches
         from motionstream.training.export import averaged_networks
         from motionstream.training.latent_cache import LatentCache
         from motionstream.training.loop import Run
@@ -162,7 +162,7 @@ class TrainSelfForcing(Guided, ClipSteps):
         run = Run(student, stage.loop, self.folder, self.seed, beside)
         run.resume()
         if self.compile:
-            for networks in (student, teacher, critic):
+            for networks in (teacher, critic):  # the student is rolled out chunk by chunk
                 networks.compile_transformer()
         stage_of = SelfForcing(
             teacher,
@@ -172,7 +172,7 @@ class TrainSelfForcing(Guided, ClipSteps):
             self._settings(preset),
             base.channel_weights(device),
         )
-        made = batches(cache, BatchSettings(size=stage.batch), self.seed, run.num_batches)
+        made = batches(cache, self.told(stage.batch), self.seed, run.num_batches)
         with watched(stage.loop.steps, lambda run: draw_student(run, base), self.preview_every) as watch:
             run.fit_steps((batch.to(device) for batch in made), stage_of.step, watch)
         self.say_done(run, f"{len(cache)} clips")

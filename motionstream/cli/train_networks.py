@@ -30,6 +30,8 @@ class ClipSteps(Parts, Steps):
     """Folder of a run whose averaged weights to start from; by default the networks are new."""
     compile: bool = False
     """Compile the network first: minutes at the start, then faster."""
+    augment: bool = False
+    """Tell implausible tracks of half of the clips: jitter, bursts of speed, frames in which nothing is seen."""
 
     def begin(self, base: Base, device: torch.device) -> Networks:
         """The networks that training begins with."""
@@ -38,6 +40,14 @@ class ClipSteps(Parts, Steps):
         if self.from_run is None:
             return base.networks(self.seed, device)
         return averaged_networks(self.from_run, base.preset).to(device)
+
+    def told(self, size: int, motion_dropout: float = 0.0) -> BatchSettings:
+        """What is told of the clips of a batch."""
+        from motionstream.training.batch import BatchSettings
+        from motionstream.training.track_augmentation import TrackAugmentation
+
+        augmentation = TrackAugmentation() if self.augment else None
+        return BatchSettings(size=size, motion_dropout=motion_dropout, augmentation=augmentation)
 
     def train(
         self,
@@ -89,7 +99,6 @@ class TrainTeacher(ClipSteps):
 
     def run(self) -> int:
         """Train it."""
-        from motionstream.training.batch import BatchSettings
         from motionstream.training.previews import draw_teacher
         from motionstream.training.teacher import MASKED, TeacherSettings, freeze_head, teacher_loss
 
@@ -101,7 +110,7 @@ class TrainTeacher(ClipSteps):
         if self.masked:
             freeze_head(networks)
         settings = TeacherSettings(shift=preset.shift, mask_share=MASKED if self.masked else 0.0)
-        told = BatchSettings(size=stage.batch, motion_dropout=0.1)
+        told = self.told(stage.batch, motion_dropout=0.1)
         loss = teacher_loss(settings, base.vae, base.channel_weights(device))
         return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_teacher(run, base))
 
@@ -115,12 +124,11 @@ class TrainRollout(ClipSteps):
 
     def run(self) -> int:
         """Train it."""
-        from motionstream.training.batch import BatchSettings
         from motionstream.training.previews import draw_student
         from motionstream.training.rollout import rollout_loss
 
         device = self.prepared()
         base = self.source().load(device)
         stage, networks = self.settled(base.preset.rollout), self.begin(base, device)
-        loss, told = rollout_loss(base.preset.stream, base.vae), BatchSettings(size=stage.batch)
+        loss, told = rollout_loss(base.preset.stream, base.vae), self.told(stage.batch)
         return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_student(run, base))

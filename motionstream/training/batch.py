@@ -11,6 +11,7 @@ from torch import Tensor
 from motionstream.tracks import Tracks
 from motionstream.training import distributed
 from motionstream.training.latent_cache import LatentCache, LatentClip
+from motionstream.training.track_augmentation import TrackAugmentation
 from motionstream.training.track_sampling import TrackSampling
 
 
@@ -23,12 +24,14 @@ class BatchSettings:
         text_dropout: Share of clips whose prompt is not told.
         motion_dropout: Share of clips of whose motion nothing is told.
         tracks: Which tracks are told of the others.
+        augmentation: What is done to them; nothing by default.
     """
 
     size: int = 8
     text_dropout: float = 0.1
     motion_dropout: float = 0.0
     tracks: TrackSampling = field(default_factory=TrackSampling)
+    augmentation: TrackAugmentation | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def make_batch(
         tracks = tuple(
             told if keep else Tracks.empty(told.num_frames) for told, keep in zip(tracks, moved, strict=True)
         )
+    if settings.augmentation is not None:
+        tracks = tuple(settings.augmentation.apply(told, rng) for told in tracks)
     return ClipBatch(
         torch.stack([c.latents for c in clips]),
         torch.stack([c.pictures for c in clips]),
