@@ -106,7 +106,7 @@ class TrainCausalInit(ClipSteps):
         """Train it."""
         from motionstream.training.causal_init import CausalInitSettings, causal_init_loss
         from motionstream.training.loop import Run
-        from motionstream.training.previews import draw_student
+        from motionstream.training.samples import show_student
         from motionstream.training.trajectories import TrajectoryCache, trajectory_batches
 
         device = self.prepared()
@@ -119,7 +119,7 @@ class TrainCausalInit(ClipSteps):
         if self.compile:
             networks.compile_transformer()
         made = trajectory_batches(cache, stage.batch, self.seed, run.num_batches)
-        with watched(stage.loop.steps, lambda run: draw_student(run, base), self.preview_every) as watch:
+        with watched(stage.loop.steps, lambda run: show_student(run, base), self.preview_every) as watch:
             run.fit((batch.to(device) for batch in made), loss, watch)
         self.say_done(run, f"{len(cache)} trajectories")
         return 0
@@ -146,7 +146,7 @@ class TrainSelfForcing(Guided, ClipSteps):
         from motionstream.training.export import averaged_networks
         from motionstream.training.latent_cache import LatentCache
         from motionstream.training.loop import Run
-        from motionstream.training.previews import draw_student
+        from motionstream.training.samples import show_student
         from motionstream.training.self_forcing import CRITIC, SelfForcing
         from motionstream.training.trainee import Trainee, TraineeSettings
 
@@ -173,7 +173,7 @@ class TrainSelfForcing(Guided, ClipSteps):
             base.channel_weights(device),
         )
         made = batches(cache, self.told(stage.batch), self.seed, run.num_batches)
-        with watched(stage.loop.steps, lambda run: draw_student(run, base), self.preview_every) as watch:
+        with watched(stage.loop.steps, lambda run: show_student(run, base), self.preview_every) as watch:
             run.fit_steps((batch.to(device) for batch in made), stage_of.step, watch)
         self.say_done(run, f"{len(cache)} clips")
         return 0

@@ -99,7 +99,7 @@ class TrainTeacher(ClipSteps):
 
     def run(self) -> int:
         """Train it."""
-        from motionstream.training.previews import draw_teacher
+        from motionstream.training.samples import show_teacher
         from motionstream.training.teacher import MASKED, TeacherSettings, freeze_head, teacher_loss
 
         device = self.prepared()
@@ -112,7 +112,7 @@ class TrainTeacher(ClipSteps):
         settings = TeacherSettings(shift=preset.shift, mask_share=MASKED if self.masked else 0.0)
         told = self.told(stage.batch, motion_dropout=0.1)
         loss = teacher_loss(settings, base.vae, base.channel_weights(device))
-        return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_teacher(run, base))
+        return self.train(self.folder, base, networks, stage, told, loss, lambda run: show_teacher(run, base))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +124,11 @@ class TrainRollout(ClipSteps):
 
     def run(self) -> int:
         """Train it."""
-        from motionstream.training.previews import draw_student
         from motionstream.training.rollout import rollout_loss
+        from motionstream.training.samples import show_student
 
         device = self.prepared()
         base = self.source().load(device)
         stage, networks = self.settled(base.preset.rollout), self.begin(base, device)
         loss, told = rollout_loss(base.preset.stream, base.vae), self.told(stage.batch)
-        return self.train(self.folder, base, networks, stage, told, loss, lambda run: draw_student(run, base))
+        return self.train(self.folder, base, networks, stage, told, loss, lambda run: show_student(run, base))

@@ -50,7 +50,7 @@ class TrackAugmentation:
         own, common = rng.uniform(0, self.jitter, 2)
         noise = own * rng.normal(size=shape) + common * rng.normal(size=(shape[0], 1, 2))
         noise[0] = 0
-        return noise
+        return np.asarray(noise)
 
     def _lost(self, num_frames: int, rng: np.random.Generator) -> np.ndarray:
         lost = np.zeros(num_frames, dtype=bool)

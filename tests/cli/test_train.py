@@ -95,10 +95,11 @@ def encoded(small: Path) -> Path:
 def test_pictures_and_curves_of_a_run_are_drawn(encoded: Path) -> None:
     train("rollout", "--steps", "4", "--preview-every", "3")
     train("curves", "--out", "curves.png")
-    pictures = sorted(path.name for path in (encoded / "runs" / "rollout" / "previews").iterdir())
+    pictures = sorted(path.name for path in (encoded / "runs" / "rollout" / "previews").glob("*.png"))
     assert pictures == ["step_000003.png", "step_000004.png"]
+    assert (encoded / "runs" / "rollout" / "previews" / "step_000004.mp4").exists()
     with Image.open(encoded / "runs" / "rollout" / "previews" / pictures[0]) as picture:
-        assert picture.size == (5 * 48, 6 * 32)
+        assert picture.size == (2 * 5 * 48, 2 * 6 * 32)
     with Image.open(encoded / "curves.png") as picture:
         assert picture.width > picture.height
 

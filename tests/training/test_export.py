@@ -11,7 +11,7 @@ from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
 from motionstream.streaming.clip_generator import ClipGenerator
 from motionstream.streaming.engine import StreamEngine
 from motionstream.streaming.guidance import JointGuidance
-from motionstream.streaming.stream_generator import StreamGenerator
+from motionstream.streaming.video_file import read_video
 from motionstream.tracks import Tracks
 from motionstream.training import frozen_vae
 from motionstream.training.base import Base, BaseSource
@@ -20,7 +20,9 @@ from motionstream.training.frozen_vae import normalised, save_frozen
 from motionstream.training.loop import LoopSettings, Run
 from motionstream.training.networks import Networks
 from motionstream.training.presets import Preset
-from motionstream.training.previews import draw_student, draw_teacher, reconstruction_grid, sample_grid, save_png
+from motionstream.training.previews import reconstruction_grid, save_png
+from motionstream.training.samples import make_samples, show_student, show_teacher
+from motionstream.training.world import caption_of
 
 
 @pytest.fixture
@@ -106,21 +108,32 @@ def test_the_frozen_statistics_normalise_the_latents(vae: TinyVAE, monkeypatch: 
         torch.testing.assert_close(done.encode(video), (vae.encode_raw(video) - mean) / 0.25)
 
 
-def test_previews_show_the_truth_above_the_answer(tmp_path: Path, vae: TinyVAE, student: Networks, base: Base) -> None:
+def test_a_reconstruction_is_shown_below_the_truth(tmp_path: Path, vae: TinyVAE) -> None:
     rebuilt = reconstruction_grid(vae, (32, 48), seeds=(0, 1))
     assert (rebuilt.shape, rebuilt.dtype) == ((4 * 32, 5 * 48, 3), np.uint8)
-    checkpoint = assembled(student.eval(), base, tmp_path)
-    for generate in (StreamGenerator(StreamEngine(checkpoint)), ClipGenerator(checkpoint=checkpoint, num_steps=2)):
-        sampled = sample_grid(generate, base.preset.stream, seeds=(0,))
-        assert sampled.shape == (2 * 32, 5 * 48, 3)
-        assert sampled[:32, :48].std() > 0
-    assert save_png(sampled, tmp_path / "previews" / "x.png").stat().st_size > 0
+    assert save_png(rebuilt, tmp_path / "previews" / "x.png").stat().st_size > 0
 
 
-def test_a_run_draws_what_its_averaged_networks_make(run: Run, base: Base) -> None:
-    pictures = [draw_student(run, base).read_bytes(), draw_teacher(run, base).read_bytes()]
+def test_samples_are_made_by_the_model_from_the_first_frame_and_the_tracks(base: Base) -> None:
+    asked: list[tuple[int, str]] = []
+
+    def generate(image: np.ndarray, tracks: Tracks, prompt: str, seed: int) -> np.ndarray:
+        asked.append((tracks.num_points, prompt))
+        return np.broadcast_to(image, (tracks.num_frames, *image.shape))
+
+    samples = make_samples(generate, base.preset.stream, seeds=(3, 4))
+    assert [sample.made.shape for sample in samples] == [(33, 64, 96, 3)] * 2
+    assert [points for points, _ in asked] == [200, 200]
+    for sample in samples:
+        assert np.array_equal(sample.made[0], sample.true[0])
+        assert not np.array_equal(sample.made[-1], sample.true[-1])
+    assert asked[1][1] == caption_of(4, 33, 32, 48, newcomer=True)
+
+
+def test_a_run_shows_what_its_averaged_networks_make_as_a_picture_and_as_a_video(run: Run, base: Base) -> None:
+    pictures = [show_student(run, base).read_bytes(), show_teacher(run, base).read_bytes()]
     assert pictures[0] != pictures[1]
-    assert (run.folder / "previews" / "step_000002.png").exists()
+    assert read_video(run.folder / "previews" / "step_000002.mp4").shape == (33, 2 * 64, 3 * 96, 3)
 
 
 def test_a_teacher_makes_as_many_frames_as_its_tracks_have_and_heeds_its_guidance(
