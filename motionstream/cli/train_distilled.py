@@ -156,6 +156,7 @@ class TrainSelfForcing(Guided, ClipSteps):
         stage, cache = self.settled(preset.self_forcing), LatentCache(self.latents)
         teacher = averaged_networks(self.teacher, preset).to(device).requires_grad_(False)
         critic = averaged_networks(self.teacher, preset).to(device).train()
+        critic.transformer.gradient_checkpointing = self.checkpointing
         rate = preset.distillation.critic_rate if self.critic_rate is None else self.critic_rate
         beside = {CRITIC: Trainee(critic, TraineeSettings(learning_rate=rate, weight_decay=0.01))}
         student = self.begin(base, device)

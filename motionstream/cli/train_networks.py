@@ -30,6 +30,8 @@ class ClipSteps(Parts, Steps):
     """Folder of a run whose averaged weights to start from; by default the networks are new."""
     compile: bool = False
     """Compile the network first: minutes at the start, then faster."""
+    checkpointing: bool = False
+    """Work activations out again when the gradient needs them: less memory, a third slower."""
     augment: bool = False
     """Tell implausible tracks of half of the clips: jitter, bursts of speed, frames in which nothing is seen."""
 
@@ -37,9 +39,13 @@ class ClipSteps(Parts, Steps):
         """The networks that training begins with."""
         from motionstream.training.export import averaged_networks
 
-        if self.from_run is None:
-            return base.networks(self.seed, device)
-        return averaged_networks(self.from_run, base.preset).to(device)
+        networks = (
+            base.networks(self.seed, device)
+            if self.from_run is None
+            else averaged_networks(self.from_run, base.preset).to(device)
+        )
+        networks.transformer.gradient_checkpointing = self.checkpointing
+        return networks
 
     def told(self, size: int, motion_dropout: float = 0.0) -> BatchSettings:
         """What is told of the clips of a batch."""

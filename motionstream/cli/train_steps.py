@@ -27,6 +27,8 @@ class Steps:
     """The constant one, after the warm-up and before the cool-down."""
     batch: int | None = None
     """Clips of a step, or crops, or captions."""
+    accumulate: int = 1
+    """Parts of a step's batch that go through the network one after the other, to need less memory."""
     seed: int = 0
     """Decides weights, batches and noise."""
     threads: int | None = None
@@ -43,7 +45,7 @@ class Steps:
         from motionstream.streaming.device import choose_device
         from motionstream.training import distributed
 
-        for flag, least in (("steps", 1), ("batch", 1), ("save_every", 1), ("preview_every", 0), ("seed", 0)):
+        for flag, least in (("steps", 1), ("batch", 1), ("accumulate", 1), ("save_every", 1), ("preview_every", 0), ("seed", 0)):
             value = getattr(self, flag)
             if value is not None and value < least:
                 raise InputError(f"--{flag.replace('_', '-')}: wanted at least {least}, got {value}.")
@@ -53,14 +55,21 @@ class Steps:
         return distributed.start(choose_device(self.device))
 
     def settled(self, stage: StageSettings) -> StageSettings:
-        """The stage's settings, with those in their place that were given as flags."""
+        """The stage's settings, with those in their place that were given as flags; `batch` is that of a part."""
+        batch, rest = divmod(self.batch or stage.batch, self.accumulate)
+        if rest or not batch:
+            raise InputError(
+                f"--accumulate {self.accumulate}: wanted a part of the batch of {self.batch or stage.batch} without "
+                "rest. Choose another number."
+            )
         loop = replace(
             stage.loop,
             save_every=self.save_every,
             steps=self.steps or stage.loop.steps,
             learning_rate=self.learning_rate or stage.loop.learning_rate,
+            accumulate=self.accumulate,
         )
-        return replace(stage, loop=loop, batch=self.batch or stage.batch)
+        return replace(stage, loop=loop, batch=batch)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,6 +111,20 @@ def test_the_same_command_with_more_steps_goes_on(encoded: Path) -> None:
     assert [row.split(",")[0] for row in rows] == ["step", "1", "3"]
 
 
+def test_a_batch_in_parts_with_activations_worked_out_again_gives_a_like_curve(encoded: Path) -> None:
+    flags = ["teacher", "--steps", "1", "--batch", "4", "--preview-every", "0"]
+    train(*flags, "--folder", "runs/whole")
+    train(*flags, "--folder", "runs/parts", "--accumulate", "2", "--checkpointing")
+    whole, parts = (torch.load(f"runs/{name}/state.pt", weights_only=True) for name in ("whole", "parts"))
+    assert (whole["num_batches"], parts["num_batches"]) == (1, 2)
+    assert whole["step"] == parts["step"] == 1
+
+
+def test_a_batch_that_has_no_such_parts_is_refused(encoded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "teacher", "--batch", "4", "--accumulate", "3"]) == 2
+    assert "--accumulate 3: wanted a part of the batch of 4" in capsys.readouterr().err
+
+
 def test_the_masked_teacher_starts_from_the_teacher_and_keeps_its_head(encoded: Path) -> None:
     train("teacher", "--steps", "1", "--batch", "2", "--preview-every", "1")
     train(
