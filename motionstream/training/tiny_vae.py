@@ -6,78 +6,51 @@ EQ-VAE, Kouzelis et al. 2025, here for sub-cell translations). Latent features c
 then wherever the track goes.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
 from motionstream.models.vae.tiny_blocks import MemBlock
-from motionstream.training.loop import PRINTING, STATE_FILE, LoopSettings, Loss, Run, Watch
-from motionstream.training.pixel_loss import reconstruction_loss
-from motionstream.training.presets import StageSettings
-from motionstream.training.world import make_clip
+from motionstream.training.clip_source import ProceduralClips
+from motionstream.training.crops import CropDataset, CropSettings
+from motionstream.training.loop import LoopSettings, Run
+from motionstream.training.picture_stage import PictureStage
+from motionstream.training.picture_training import Attempt, PictureSettings, Try
 
 DEEP_CONFIG = TinyVAEConfig.embedded(encoder_channels=48, decoder_channels=(128, 64, 48, 32))
 
 
 @dataclass(frozen=True, kw_only=True)
-class TinyVAESettings:
-    """Weights of the loss and the shape of a batch.
+class TinyVAESettings(CropSettings):
+    """The shape of a batch, and what is asked of the latents.
 
     Attributes:
-        batch: Crops of a batch.
-        crops_per_clip: Of them from one clip.
-        crop: Pixels along one side of a crop.
-        num_frames: Video frames of a crop, 1 + 4k.
-        gradient_weight: Of the error of the pixels' differences, beside the error of the pixels.
         latent_noise: Noise on the latents that are decoded, as a part of their standard deviation.
         latent_weight: Of the latents' mean square, so that they stay small.
         shift_share: Of the batches, in which latents and picture are shifted by a part of a cell.
     """
 
-    batch: int = 8
-    crops_per_clip: int = 2
-    crop: int = 64
-    num_frames: int = 9
-    gradient_weight: float = 0.5
     latent_noise: float = 0.1
     latent_weight: float = 1e-3
     shift_share: float = 0.4
 
 
-SETTINGS = StageSettings(loop=LoopSettings(steps=1600, learning_rate=6e-4, ema_decay=0.99), batch=8)
-"""Of the deep autoencoder's training."""
+def deep_stage(settings: TinyVAESettings, seed: int) -> PictureStage:
+    """Returns the stage of the deep autoencoder, without a discriminator unless its weight is set.
 
-
-class CropDataset(Dataset[Tensor]):
-    """Crops of procedural clips, one item a batch, addressed by the training step: resuming needs only the step."""
-
-    def __init__(self, settings: TinyVAESettings, first_seed: int, steps: range) -> None:
-        self.settings = settings
-        self.first_seed = first_seed
-        self.steps = steps
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __getitem__(self, index: int) -> Tensor:
-        """Returns uint8 frames [b t 3 h w]."""
-        step, s = self.steps[index], self.settings
-        clips = s.batch // s.crops_per_clip
-        rng = np.random.default_rng((self.first_seed, step))
-        crops = []
-        for i in range(clips):
-            frames = make_clip(self.first_seed + step * clips + i, num_frames=s.num_frames).frames
-            for _ in range(s.crops_per_clip):
-                y, x = (int(rng.integers(0, n - s.crop + 1)) for n in frames.shape[1:3])
-                crops.append(frames[:, y : y + s.crop, x : x + s.crop])
-        return torch.from_numpy(np.stack(crops)).permute(0, 1, 4, 2, 3).contiguous()
+    A tiny network that is trained for minutes has blurs to undo that regression still sees.
+    """
+    return PictureStage(
+        config=DEEP_CONFIG,
+        start=lambda vae: start_weights(vae, start_video(settings, seed)),
+        attempt=rebuilt(settings),
+        crops=settings,
+        pictures=PictureSettings(),
+        loop=LoopSettings(steps=1600, learning_rate=6e-4, ema_decay=0.99),
+    )
 
 
 @torch.no_grad()
@@ -91,19 +64,26 @@ def start_weights(vae: TinyVAE, video: Tensor) -> None:
     assert vae.decoder is not None
     blocks = vae.shortcut.fold(video).permute(0, 2, 3, 1).flatten(0, 2)
     vae.shortcut.start_at_components(blocks)
-    for module in vae.modules():
+    for stack in (vae.encoder, vae.decoder):
+        start_stack(stack)
+        last_weight(stack).zero_()
+
+
+@torch.no_grad()
+def start_stack(stack: nn.Sequential) -> None:
+    """Draws a stack's weights so that activations neither grow nor fade on their way through it."""
+    for module in stack.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    for module in (*vae.encoder, *vae.decoder):
+    for module in stack:
         if isinstance(module, MemBlock):
-            _last_weight(module.conv).mul_(0.1)
-    for stack in (vae.encoder, vae.decoder):
-        _last_weight(stack).zero_()
+            last_weight(module.conv).mul_(0.1)
 
 
-def _last_weight(stack: nn.Sequential) -> Tensor:
+def last_weight(stack: nn.Sequential) -> Tensor:
+    """Returns the weight of the convolution that a stack ends with."""
     last = list(stack)[-1]
     assert isinstance(last, nn.Conv2d)
     return last.weight
@@ -124,22 +104,25 @@ def shift(x: Tensor, cells: Tensor) -> Tensor:
     return moved.view(b, t, c, h, w)
 
 
-def tiny_vae_loss(settings: TinyVAESettings) -> Loss:
-    """Returns the loss of a batch of uint8 frames `b t 3 h w`."""
+def rebuilt(settings: TinyVAESettings) -> Try:
+    """Returns what makes crops, uint8 `b t 3 h w`, anew from their own latents."""
 
-    def loss(model: nn.Module, frames: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def attempt(model: nn.Module, frames: Tensor, generator: torch.Generator) -> Attempt:
         assert isinstance(model, TinyVAE)
         video = frames.to(model.latents_mean.device).float() / 255
         latents = model.encode_raw(video).float()
         spread = latents.std().detach()
         moved, wanted = _maybe_shifted(latents, video, settings.shift_share, generator)
         noise = torch.randn(latents.shape, generator=generator).to(latents.device) * settings.latent_noise * spread
-        made = model.decode_raw(moved + noise)
-        value = reconstruction_loss(made, wanted, settings.gradient_weight)
-        value = value + settings.latent_weight * latents.square().mean()
-        return value, {"psnr": _psnr(made, wanted), "latent_std": float(spread)}
+        return Attempt(
+            made=model.decode_raw(moved + noise),
+            wanted=wanted,
+            real=video,  # what is shifted by a part of a cell is blurred a little
+            rest=settings.latent_weight * latents.square().mean(),
+            numbers={"latent_std": spread},
+        )
 
-    return loss
+    return attempt
 
 
 def _maybe_shifted(latents: Tensor, video: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -148,17 +131,6 @@ def _maybe_shifted(latents: Tensor, video: Tensor, share: float, generator: torc
         return latents, video
     cells = (torch.rand(len(video), 2, generator=generator) - 0.5) / torch.tensor(latents.shape[:-3:-1])
     return shift(latents.transpose(1, 2), cells).transpose(1, 2), shift(video, cells)
-
-
-@torch.no_grad()
-def _psnr(made: Tensor, wanted: Tensor) -> float:
-    return float(-10 * torch.log10((made.float().clamp(0, 1) - wanted).square().mean()))
-
-
-def batches(settings: TinyVAESettings, first_seed: int, steps: range) -> Iterator[Tensor]:
-    """Streams batches for the given steps, made in one process beside the training."""
-    dataset = CropDataset(settings, first_seed, steps)
-    return iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4))
 
 
 def start_video(settings: TinyVAESettings, seed: int, num_batches: int = 24) -> Tensor:
@@ -172,41 +144,17 @@ def averaged_vae(run: Run) -> TinyVAE:
     """Returns a run's autoencoder with the averaged weights, on the CPU."""
     assert isinstance(run.model, TinyVAE)
     vae = TinyVAE(run.model.config)
-    vae.load_state_dict({name: tensor.cpu() for name, tensor in run.averaged_state().items()})
+    averaged = {**run.model.state_dict(), **run.trainee.average}  # it is small: every process holds it whole
+    vae.load_state_dict({name: tensor.cpu() for name, tensor in averaged.items()})
     return vae.eval()
 
 
 @torch.no_grad()
-def measure_latents(vae: TinyVAE, seeds: range, num_frames: int) -> tuple[tuple[float, ...], float]:
+def measure_latents(vae: TinyVAE, seeds: range, num_frames: int, side: int = 128) -> tuple[tuple[float, ...], float]:
     """Returns the latents' mean by channel and one common standard deviation, over procedural clips."""
-    latents = []
+    clips, latents = ProceduralClips(num_frames=num_frames, side=side), []
     for seed in seeds:
-        frames = torch.from_numpy(make_clip(seed, num_frames=num_frames).frames)
+        frames = torch.from_numpy(clips(seed))
         latents.append(vae.encode_raw(frames.permute(0, 3, 1, 2)[None].float() / 255).transpose(0, 1).flatten(1))
     values = torch.cat(latents, dim=1)
     return tuple(values.mean(1).tolist()), float((values - values.mean(1, keepdim=True)).std())
-
-
-def train_tiny_vae(
-    folder: Path,
-    settings: TinyVAESettings,
-    loop: LoopSettings,
-    seed: int = 0,
-    *,
-    device: torch.device | str = "cpu",
-    watch: Watch = PRINTING,
-) -> Run:
-    """Trains the deep autoencoder in `folder`, resuming what lies there."""
-    torch.manual_seed(seed)
-    vae = TinyVAE(DEEP_CONFIG)
-    if not (folder / STATE_FILE).exists():
-        start_weights(vae, start_video(settings, seed))
-    run = Run(vae.use_channels_last().to(device), loop, folder, seed)
-    run.resume()
-    first_seed = 10_000_000 * (seed + 1)
-    run.fit(
-        batches(settings, first_seed, range(run.num_batches, loop.steps * loop.accumulate)),
-        tiny_vae_loss(settings),
-        watch,
-    )
-    return run

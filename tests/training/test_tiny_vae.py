@@ -1,25 +1,25 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from motionstream.models.vae.tiny import TinyVAE
-from motionstream.training.loop import LoopSettings, Run
+from motionstream.training.crops import CropDataset, batches
+from motionstream.training.loop import LoopSettings, Loss, Run
+from motionstream.training.picture_training import PictureSettings, PictureTraining
 from motionstream.training.pixel_loss import opponent, reconstruction_loss
 from motionstream.training.tiny_vae import (
-    CropDataset,
     TinyVAESettings,
-    batches,
     measure_latents,
+    rebuilt,
     shift,
     start_video,
     start_weights,
-    tiny_vae_loss,
 )
+from motionstream.training.world import make_clip
 
 SETTINGS = TinyVAESettings(batch=4, crop=32, num_frames=5)
 
@@ -29,6 +29,10 @@ def video() -> Tensor:
     """Two batches of crops as uint8 frames."""
     dataset = CropDataset(SETTINGS, 50, range(2))
     return torch.cat([dataset[0], dataset[1]])
+
+
+def loss_of(settings: TinyVAESettings) -> Loss:
+    return PictureTraining(rebuilt(settings), PictureSettings()).loss()
 
 
 def psnr(vae: TinyVAE, video: Tensor) -> float:
@@ -74,7 +78,7 @@ def test_at_the_start_the_deep_stacks_say_nothing_but_can_learn(small_vae: TinyV
     clip = video.float() / 255
     repeated = torch.cat([clip[:, :1].expand(-1, 3, -1, -1, -1), clip], 1)
     torch.testing.assert_close(small_vae.encode_raw(clip), small_vae.shortcut.encode(repeated))
-    tiny_vae_loss(replace(SETTINGS, latent_noise=0.0))(small_vae, video, torch.Generator().manual_seed(0))[0].backward()
+    loss_of(replace(SETTINGS, latent_noise=0.0))(small_vae, video, torch.Generator().manual_seed(0))[0].backward()
     for stack in (small_vae.encoder, small_vae.decoder):
         grad = stack[-1].weight.grad
         assert isinstance(grad, Tensor)
@@ -83,7 +87,7 @@ def test_at_the_start_the_deep_stacks_say_nothing_but_can_learn(small_vae: TinyV
 
 def test_training_improves_on_the_linear_start(tmp_path: Path, small_vae: TinyVAE, video: Tensor) -> None:
     start_weights(small_vae, video[:, 1:].float() / 255)
-    loss = tiny_vae_loss(replace(SETTINGS, latent_noise=0.0, shift_share=0.0))
+    loss = loss_of(replace(SETTINGS, latent_noise=0.0, shift_share=0.0))
     before = loss(small_vae, video, torch.Generator())[0].item()
 
     def same() -> Iterator[Tensor]:
@@ -136,7 +140,7 @@ def test_each_sample_of_a_batch_shifts_its_own_way() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_loss_draws_everything_from_its_generator(small_vae: TinyVAE, video: Tensor, share: float) -> None:
-    loss = tiny_vae_loss(replace(SETTINGS, shift_share=share))
+    loss = loss_of(replace(SETTINGS, shift_share=share))
     values = [loss(small_vae, video, torch.Generator().manual_seed(seed))[0].item() for seed in (0, 0, 1)]
     assert values[0] == values[1] != values[2]
 
@@ -147,14 +151,8 @@ def test_the_fitting_video_holds_whole_latent_frames_only() -> None:
     assert 0 <= float(made.min()) < float(made.max()) <= 1
 
 
-def test_measured_statistics_normalise_the_latents(small_vae: TinyVAE, monkeypatch: Any) -> None:
-    from functools import partial
-
-    from motionstream.training import tiny_vae
-    from motionstream.training.world import make_clip
-
-    monkeypatch.setattr(tiny_vae, "make_clip", partial(make_clip, height=32, width=32))
-    mean, std = measure_latents(small_vae, range(2), 5)
+def test_measured_statistics_normalise_the_latents(small_vae: TinyVAE) -> None:
+    mean, std = measure_latents(small_vae, range(2), 5, side=32)
     config = replace(small_vae.config, latents_mean=mean, latents_std=(std,) * len(mean))
     normalising = TinyVAE(config)
     normalising.load_state_dict(small_vae.state_dict())
