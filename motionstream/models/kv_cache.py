@@ -26,6 +26,20 @@ class _Run(NamedTuple):
     length: int
 
 
+class Past(NamedTuple):
+    """Keys and values of one layer's kept latent frames, `[b a p d]`, that later chunks do not overwrite."""
+
+    keys: Tensor
+    values: Tensor
+
+    def joined(
+        self, rotated: Float[Tensor, "b s a d"], value: Float[Tensor, "b s a d"]
+    ) -> tuple[Float[Tensor, "b a k d"], Float[Tensor, "b a k d"]]:
+        """All that a chunk attends: the past, then its own keys and values."""
+        keys = torch.cat([self.keys, rotated.transpose(1, 2)], dim=2)
+        return keys, torch.cat([self.values, value.transpose(1, 2)], dim=2)
+
+
 class SinkFrames(NamedTuple):
     """Latent frames as a sink holds them: keys and values of every layer, `[l b a s d]`, the keys rotated."""
 
@@ -149,6 +163,19 @@ class KVCache:
         stop = (self.num_kept + count) * size
         return self.keys[layer, :, :, :stop], self.values[layer, :, :, :stop]
 
+    def past(self, layer: int, num_tokens: int) -> Past:
+        """Copies of a layer's kept latent frames, for a chunk whose gradients are worked out after later chunks.
+
+        Args:
+            layer: Index of the layer.
+            num_tokens: Of the chunk.
+
+        Raises:
+            ValueError: As for `extend`.
+        """
+        self._count(num_tokens)
+        return Past(torch.cat(self._kept(self.keys[layer]), dim=2), torch.cat(self._kept(self.values[layer]), dim=2))
+
     def commit(self) -> None:
         """Make the current chunk part of the past; call it once per chunk, after the clean pass.
 
@@ -239,10 +266,13 @@ class KVCache:
 
     def _joined(self, stored: Tensor, current: Tensor) -> Tensor:
         """A new tensor of the kept frames and the current chunk."""
+        return torch.cat([*self._kept(stored), current.transpose(1, 2)], dim=2)
+
+    def _kept(self, stored: Tensor) -> list[Tensor]:
+        """Views of the kept frames in the stream's order; the first is empty, so that there always is one."""
         size = self.tokens_per_frame
-        runs = [run for first, length in self._kept_spans() for run in self._runs(first, length)]
-        past = [stored[:, :, run.slot * size : (run.slot + run.length) * size] for run in runs]
-        return torch.cat([*past, current.transpose(1, 2)], dim=2)
+        runs = [_Run(0, 0, 0), *(run for first, length in self._kept_spans() for run in self._runs(first, length))]
+        return [stored[:, :, run.slot * size : (run.slot + run.length) * size] for run in runs]
 
     def _kept_spans(self) -> tuple[tuple[int, int], tuple[int, int]]:
         sink = min(self.num_frames, self.sink_frames)

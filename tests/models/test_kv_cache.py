@@ -66,6 +66,22 @@ def check_against_list(sink: int, window: int, chunk: int, num_chunks: int) -> N
         naive.append(key, value)
 
 
+def test_a_copy_of_the_past_is_what_a_chunk_attends_and_stays_what_it_was() -> None:
+    cache, copies, attended = make_cache(1, 2, 1), [], []
+    for frame in range(6):
+        key, value = tagged(frame, 1)
+        turned = apply_rotary(key, rotary(list(cache.positions(1))))
+        past = cache.past(1, TOKENS)
+        assert past.keys.shape[2] == min(frame, 3) * TOKENS
+        copies.append((past, turned, value))
+        for layer in range(2):
+            keys, values = cache.extend(layer, key, turned, value)
+        attended.append(in_order(keys, values).clone())
+        cache.commit()
+    for (past, turned, value), want in zip(copies, attended, strict=True):
+        assert torch.equal(in_order(*past.joined(turned, value)), want)
+
+
 @pytest.mark.parametrize(
     ("sink", "window", "chunk"), [(3, 3, 3), (0, 4, 3), (2, 5, 3), (3, 0, 2), (0, 0, 1), (1, 1, 4)]
 )
@@ -166,6 +182,8 @@ def test_a_chunk_of_another_length_is_refused_once_the_window_is_full(num_tokens
     x = torch.zeros(1, num_tokens, 1, HEAD_DIM)
     with pytest.raises(ValueError, match=r"wanted a chunk of 2 latent frames of 2 tokens"):
         cache.extend(0, x, x, x)
+    with pytest.raises(ValueError, match=r"wanted a chunk of 2 latent frames of 2 tokens"):
+        cache.past(0, num_tokens)
 
 
 def test_commit_without_a_chunk_is_refused() -> None:

@@ -122,7 +122,7 @@ def test_the_saved_memory_is_what_autograd_saves(
     assert saved(network, run) == pytest.approx(formula + cast, rel=0.03)
 
 
-@pytest.mark.parametrize("prepare", [whole_clip, masked_clip])
+@KINDS
 @pytest.mark.parametrize("clips", [1, 2])
 def test_with_gradient_checkpointing_the_input_of_each_block_is_saved(
     prepare: Callable[[WanTransformer, int], Prepared], clips: int

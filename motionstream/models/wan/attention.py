@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from motionstream.models.kv_cache import KVCache
+from motionstream.models.kv_cache import KVCache, Past
 from motionstream.models.rope import Rotary, apply_rotary
 from motionstream.models.wan.flex import FlexPlan, attend_flex
 from motionstream.models.wan.mask import Group
@@ -138,6 +138,12 @@ def attend(tokens: Projected, seen: Visibility) -> Float[Tensor, "b a s d"]:
 def attend_cached(tokens: Projected, cache: KVCache, layer: int) -> Float[Tensor, "b a s d"]:
     """Attention to the cache and to the chunk itself, whose keys and values become the cache's current ones."""
     keys, values = cache.extend(layer, tokens.key, tokens.rotated, tokens.value)
+    return F.scaled_dot_product_attention(tokens.query.transpose(1, 2), keys, values)
+
+
+def attend_past(tokens: Projected, past: Past) -> Float[Tensor, "b a s d"]:
+    """Attention to a copy of the past and to the chunk itself: what `attend_cached` gives, as often as it is asked."""
+    keys, values = past.joined(tokens.rotated, tokens.value)
     return F.scaled_dot_product_attention(tokens.query.transpose(1, 2), keys, values)
 
 

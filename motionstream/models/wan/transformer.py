@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from motionstream.models.kv_cache import KVCache
+from motionstream.models.kv_cache import KVCache, Past
 from motionstream.models.rope import Rotary, RotaryTables
-from motionstream.models.wan.attention import PromptKeys, Visibility, attend, attend_cached
+from motionstream.models.wan.attention import PromptKeys, Visibility, attend, attend_cached, attend_past
 from motionstream.models.wan.block import BlockModulation, WanBlock, modulated_norm
 from motionstream.models.wan.config import MASK_CHANNELS, WanConfig
 from motionstream.models.wan.embeddings import ConditionEmbedder
@@ -142,7 +142,8 @@ class WanTransformer(nn.Module):
         """Predict the next chunk, which attends the cache and itself.
 
         Leaves the chunk's keys and values in the cache's current slots: the next step overwrites them, `cache.commit()`
-        after the clean pass keeps them. Reads nothing back from the device.
+        after the clean pass keeps them. Reads nothing back from the device. While gradients are recorded the cache is
+        only read; with `gradient_checkpointing` each block is then computed again from a copy of what it has read.
 
         Args:
             latents: The chunk's noisy latents with the condition and track channels behind them.
@@ -156,9 +157,14 @@ class WanTransformer(nn.Module):
         grid = self._grid(latents)
         rotary = self.rotary.get(cache.positions(grid[0]), grid[1], grid[2], latents.device)
         x = self._embed(latents)
+        again = self.gradient_checkpointing and torch.is_grad_enabled()
         for layer, block in enumerate(self._layers()):
-            attention = partial(attend_cached, cache=cache, layer=layer)
-            x = block(x, modulation.blocks[layer], context.layers[layer], rotary, attention)
+            time, prompt = modulation.blocks[layer], context.layers[layer]
+            if again:
+                past = cache.past(layer, x.shape[1])
+                x = checkpoint(self._block_after, layer, x, time, prompt, rotary, *past, use_reentrant=False)
+            else:
+                x = block(x, time, prompt, rotary, partial(attend_cached, cache=cache, layer=layer))
         x = modulated_norm(x, modulation.scale, modulation.shift, self.config.eps)
         return self._output(x, latents, grid)
 
@@ -201,6 +207,21 @@ class WanTransformer(nn.Module):
     def _block(self, index: int, x: Tensor, projection: Tensor, keys: PromptKeys, seen: Visibility) -> Tensor:
         block = cast(WanBlock, self.blocks[index])
         out: Tensor = block(x, block.modulate(projection), keys, seen.rotary, partial(attend, seen=seen))
+        return out
+
+    def _block_after(
+        self,
+        index: int,
+        x: Tensor,
+        time: BlockModulation,
+        prompt: PromptKeys,
+        rotary: Rotary,
+        past_keys: Tensor,
+        past_values: Tensor,
+    ) -> Tensor:
+        """A block of a chunk; the past is not one argument, so that checkpoint sees and keeps its tensors."""
+        attention = partial(attend_past, past=Past(past_keys, past_values))
+        out: Tensor = self.blocks[index](x, time, prompt, rotary, attention)
         return out
 
     def _out_modulation(self, time: Float[Tensor, "b g dim"]) -> tuple[Tensor, Tensor]:
