@@ -67,13 +67,15 @@ class BaseSource:
     weights: Path | None = None
 
     def load(self, device: torch.device | str = "cpu") -> Base:
-        """Loads them.
+        """Loads them, the autoencoder without gradients of its weights.
 
         Raises:
             InputError: A stage before this one has not been run, or made something of another size.
             CheckpointError: The published checkpoint is missing, damaged, or not the preset's model.
         """
-        return self._embedded(device) if self.weights is None else self._published(self.weights, device)
+        base = self._embedded(device) if self.weights is None else self._published(self.weights, device)
+        base.vae.requires_grad_(False)
+        return base
 
     def _embedded(self, device: torch.device | str) -> Base:
         vae, wanted = load_frozen(self.vae_run).to(device), self.preset.transformer.out_channels

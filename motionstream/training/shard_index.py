@@ -1,14 +1,16 @@
 """The index of a folder's shards: how many clips each holds, its checksum, and what was left out of it."""
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from motionstream.errors import InputError
+from motionstream.errors import InputError, OutputError
 from motionstream.training.skipped import Skipped
 
 INDEX_FILE: Final = "index.json"
@@ -60,13 +62,27 @@ class ShardIndex:
         return entry is not None and (entry.clips == 0 or (self.folder / name).exists())
 
     def with_shard(self, name: str, entry: ShardEntry) -> "ShardIndex":
-        """The index with one shard more, written to the folder."""
-        index = ShardIndex(self.folder, {**self.shards, name: entry})
-        fresh = self.folder / f"{INDEX_FILE}.part"
-        shards = {key: asdict(index.shards[key]) for key in sorted(index.shards)}
-        fresh.write_text(json.dumps({"shards": shards}, indent=1) + "\n", encoding="utf-8")
-        os.replace(fresh, self.folder / INDEX_FILE)
+        """The folder's index with one shard more, written to the folder; several processes may do so at a time.
+
+        Raises:
+            InputError: What lies in the folder cannot be read.
+            OutputError: It cannot be written.
+        """
+        file = self.folder / INDEX_FILE
+        try:
+            with _locked(file):
+                index = ShardIndex(self.folder, {**ShardIndex.load(self.folder).shards, name: entry})
+                index._write(file)
+        except OSError as error:
+            raise OutputError(f"{file} cannot be written: {error}. Choose another folder.") from error
         return index
+
+    def _write(self, file: Path) -> None:
+        """Writes it, whole or not at all."""
+        fresh = file.with_suffix(".json.part")
+        shards = {name: asdict(self.shards[name]) for name in sorted(self.shards)}
+        fresh.write_text(json.dumps({"shards": shards}, indent=1) + "\n", encoding="utf-8")
+        os.replace(fresh, file)
 
 
 def damaged_shards(folder: Path) -> list[Skipped]:
@@ -90,6 +106,14 @@ def checksum(file: Path) -> str:
     """Returns a file's SHA-256 in hexadecimal digits."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Keeps other processes out; the lock is a file of its own, as the locked one is replaced."""
+    with file.with_suffix(".json.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file gives it back, even where the process is killed
+        yield
 
 
 def _entry(clips: int, sha256: str | None, skipped: list[Any]) -> ShardEntry:

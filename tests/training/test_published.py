@@ -84,6 +84,16 @@ def test_a_published_model_gets_channels_for_motion_and_says_what_it_said(publis
         torch.testing.assert_close(networks.transformer(torch.cat([latents, condition], 1), time, prompt), wanted)
 
 
+def test_its_autoencoder_is_frozen(published: Path, small: Preset) -> None:
+    vae = BaseSource(preset=small, vae_run=Path(), text_run=Path(), weights=published).load().vae
+    assert isinstance(vae, WanVAE)
+    assert not any(p.requires_grad for p in vae.parameters())
+    latents = torch.randn(1, 4, 1, 4, 6, requires_grad=True)  # through it a gradient still flows
+    vae.decode(latents).sum().backward()
+    assert latents.grad is not None
+    assert latents.grad.any()
+
+
 def test_its_head_and_its_new_slots_both_learn(published: Path, small: Preset) -> None:
     source = BaseSource(preset=small, vae_run=Path(), text_run=Path(), weights=published)
     networks = source.load().networks(0, "cpu")
