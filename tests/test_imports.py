@@ -4,7 +4,7 @@ import subprocess
 import sys
 from textwrap import dedent
 
-MAKES_CLIPS = ("motionstream.training.world", "motionstream.training.encoding", "motionstream.training.procedural_shard")
+MAKES_CLIPS = tuple(f"motionstream.training.{name}" for name in ("world", "encoding", "procedural_shard"))
 """Procedural clips are painted by OpenCV."""
 
 PROGRAM = dedent(
