@@ -63,12 +63,13 @@ class Trajectories(Guided, Parts):
         from rich.progress import Progress
 
         from motionstream.streaming.device import choose_device
+        from motionstream.training import distributed
         from motionstream.training.export import averaged_networks
         from motionstream.training.latent_cache import LatentCache
-        from motionstream.training.trajectories import Solver, solve_trajectories
+        from motionstream.training.trajectories import Solver, own_shards, solve_trajectories
 
         set_threads(self.threads)
-        device = choose_device(self.device)
+        device = distributed.start(choose_device(self.device))
         base = self.source().load(device)
         preset = self.guided(base.preset)
         number = preset.distillation.num_trajectories if self.number is None else self.number
@@ -76,18 +77,21 @@ class Trajectories(Guided, Parts):
             if value < 1:
                 raise InputError(f"--{flag}: wanted at least 1, got {value}.")
         solver = Solver(
-            teacher=averaged_networks(self.teacher, preset).to(device),
+            teacher=averaged_networks(self.teacher, preset).to(device).requires_grad_(False),
             cache=LatentCache(self.latents),
             vae=base.vae,
             preset=preset,
             seed=self.seed,
             batch=self.batch,
         )
-        with Progress(console=notes()) as progress:
-            task = progress.add_task("solving", total=number)
+        own = sum(own_shards(number).values())
+        with Progress(console=notes(), disable=not distributed.is_first()) as progress:
+            task = progress.add_task("solving", total=own)
             for done in solve_trajectories(solver, self.folder, number):
                 progress.advance(task, done)
-        print(f"{self.folder}: {number} trajectories")
+        if distributed.is_first():
+            share = "" if own == number else f" of {number}, this process's share"
+            print(f"{self.folder}: {own} trajectories{share}")
         return 0
 
 
@@ -148,6 +152,7 @@ class TrainSelfForcing(Guided, ClipSteps):
         from motionstream.training.loop import Run
         from motionstream.training.samples import show_student
         from motionstream.training.self_forcing import CRITIC, SelfForcing
+        from motionstream.training.sharding import shard
         from motionstream.training.trainee import Trainee, TraineeSettings
 
         device = self.prepared()
@@ -155,6 +160,7 @@ class TrainSelfForcing(Guided, ClipSteps):
         preset = self.guided(base.preset)
         stage, cache = self.settled(preset.self_forcing), LatentCache(self.latents)
         teacher = averaged_networks(self.teacher, preset).to(device).requires_grad_(False)
+        shard(teacher)
         critic = averaged_networks(self.teacher, preset).to(device).train()
         critic.transformer.gradient_checkpointing = self.checkpointing
         rate = preset.distillation.critic_rate if self.critic_rate is None else self.critic_rate

@@ -37,6 +37,7 @@ class Solver:
         preset: Steps, guidance, and the student's timesteps.
         seed: Decides which clips, which tracks, and the noise.
         batch: Trajectories solved at once.
+        autocast: Whether the teacher computes in bfloat16; the ODE's states are float32 all the same.
     """
 
     teacher: Networks
@@ -45,6 +46,7 @@ class Solver:
     preset: Preset
     seed: int = 0
     batch: int = 8
+    autocast: bool = True
 
     def shard(self, number: int, num_clips: int) -> Shard:
         """Solves the trajectories of one shard; they depend on the seed and their numbers alone."""
@@ -81,25 +83,35 @@ class Solver:
 
     def _trajectory(self, batch: ClipBatch, noise: Tensor) -> Trajectory:
         distillation = self.preset.distillation
-        return sample_clip(
-            self.teacher.transformer,
-            clip_condition(self.teacher, batch, self.vae, self.cache.unprompted),
-            shifted_timesteps(distillation.teacher_steps, self.preset.shift),
-            distillation.guidance,
-            noise,
-            keep=self.preset.stream.timesteps,
-        )
+        told = clip_condition(self.teacher, batch, self.vae, self.cache.unprompted)
+        with torch.autocast(noise.device.type, torch.bfloat16, enabled=self.autocast):
+            return sample_clip(
+                self.teacher.transformer,
+                told,
+                shifted_timesteps(distillation.teacher_steps, self.preset.shift),
+                distillation.guidance,
+                noise,
+                keep=self.preset.stream.timesteps,
+            )
+
+
+def own_shards(num_trajectories: int) -> dict[int, int]:
+    """Returns the numbers of the shards that this process solves, with how many trajectories each of them has."""
+    starts = range(0, num_trajectories, SHARD_CLIPS)
+    own = range(distributed.rank(), len(starts), distributed.world_size())
+    return {number: min(SHARD_CLIPS, num_trajectories - starts[number]) for number in own}
 
 
 def solve_trajectories(solver: Solver, folder: Path, num_trajectories: int) -> Iterator[int]:
-    """Solves the shards that are missing, and yields how many trajectories each of them has.
+    """Solves those of this process's shards that are missing, and yields how many trajectories each of them has.
 
-    Their checksums are kept in `index.json`; `shard_index.damaged_shards` compares them.
+    Their checksums are kept in `index.json`; `shard_index.damaged_shards` compares them. The processes do not wait for
+    one another: a shard takes longer than they would.
     """
     folder.mkdir(parents=True, exist_ok=True)
     index = ShardIndex.load(folder)
-    for number, start in enumerate(range(0, num_trajectories, SHARD_CLIPS)):
-        name, size = f"{number:05d}.safetensors", min(SHARD_CLIPS, num_trajectories - start)
+    for number, size in own_shards(num_trajectories).items():
+        name = f"{number:05d}.safetensors"
         if not index.is_done(name):
             fresh = solver.shard(number, size).save(folder / name)
             entry = ShardEntry(size, checksum(fresh))

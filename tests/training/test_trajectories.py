@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from motionstream.config import StreamConfig
 from motionstream.models.scheduler import shifted_timesteps
@@ -23,10 +24,12 @@ from motionstream.training.trajectories import Solver, TrajectoryCache, solve_tr
 
 STEPS = 6
 
+pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")  # torch's own, under autocast
+
 
 @pytest.fixture
 def solver(tmp_path: Path, preset: Preset, student: Networks) -> Solver:
-    """A teacher, and four encoded clips of two chunks."""
+    """A teacher that computes in float32, and six encoded clips of two chunks."""
     torch.manual_seed(2)
     vae = TinyVAE(TinyVAEConfig.linear(4)).eval()
     latents = tmp_path / "latents"
@@ -45,7 +48,7 @@ def solver(tmp_path: Path, preset: Preset, student: Networks) -> Solver:
     distillation = replace(preset.distillation, teacher_steps=STEPS)
     stream = StreamConfig(height=32, width=48, timesteps=(1000.0, 750.0))
     small = replace(preset, stream=stream, distillation=distillation)
-    return Solver(teacher=student.eval(), cache=LatentCache(latents), vae=vae, preset=small, batch=3)
+    return Solver(teacher=student.eval(), cache=LatentCache(latents), vae=vae, preset=small, batch=3, autocast=False)
 
 
 def test_a_trajectory_holds_the_teacher_s_states_and_where_they_lead(solver: Solver, tmp_path: Path) -> None:
@@ -68,6 +71,24 @@ def test_a_trajectory_holds_the_teacher_s_states_and_where_they_lead(solver: Sol
     assert float(noise.std()) == pytest.approx(1, abs=0.05)
     torch.testing.assert_close(made.states, batch.states, atol=0.05, rtol=0.05)  # shards are bfloat16
     torch.testing.assert_close(made.clean, batch.clip.latents, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("autocast", [True, False])
+def test_the_teacher_computes_in_bfloat16_where_that_is_wanted_and_the_ode_in_float32(
+    solver: Solver, autocast: bool
+) -> None:
+    states: list[Tensor] = []
+    computed: list[torch.dtype] = []
+    network = solver.teacher.transformer
+    network.register_forward_pre_hook(lambda _, given: states.append(given[0][:, :4]))
+    network.blocks[0].register_forward_hook(lambda *call: computed.append(call[2].dtype))
+    solved = replace(solver, autocast=autocast).shard(0, 2)
+    assert set(computed) == {torch.bfloat16 if autocast else torch.float32}
+    assert len(states) == len(computed) == 3 * STEPS
+    assert all(state.dtype == torch.float32 for state in states)
+    assert not any(torch.equal(state, state.bfloat16().float()) for state in states[3:])
+    other = replace(solver, autocast=not autocast).shard(0, 2)
+    torch.testing.assert_close(solved.tensors["latents"], other.tensors["latents"], atol=0.1, rtol=0.1)
 
 
 def test_its_pictures_are_the_teacher_s_and_the_first_one_is_given(solver: Solver, tmp_path: Path) -> None:
