@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from motionstream.config import StreamConfig
+from motionstream.errors import InputError
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.tracks import Tracks
-from motionstream.training.batch import BatchSettings, ClipBatch, batches, make_batch
+from motionstream.training.batch import BatchSettings, ClipBatch, batches, cropped, make_batch
 from motionstream.training.conditioning import condition_batch, condition_clips
 from motionstream.training.flow import add_noise, shifted_times, velocity_error
 from motionstream.training.latent_cache import LatentClip
@@ -164,3 +165,22 @@ def test_a_step_s_batch_depends_on_the_seed_and_the_step_alone(clips: list[Laten
     for name in ("latents", "pictures", "prompt_embeds"):
         assert torch.equal(getattr(later, name), getattr(all_of_them[2], name))
         assert not torch.equal(getattr(later, name), getattr(all_of_them[3], name))
+
+
+def test_a_part_of_a_clip_is_cut_out_of_latents_pictures_and_tracks_alike(clips: list[LatentClip]) -> None:
+    clip, rng = clips[0], np.random.default_rng(3)
+    left, top = np.random.default_rng(3).integers(0, np.array([6, 4]) - 2).tolist()
+    part = cropped(clip, 3, rng)
+    assert torch.equal(part.latents, clip.latents[..., top : top + 3, left : left + 3])
+    assert torch.equal(part.pictures, clip.pictures[..., 8 * top : 8 * top + 24, 8 * left : 8 * left + 24])
+    whole = clip.tracks.xy[:, np.isin(clip.tracks.ids, part.tracks.ids)] * (48, 32)
+    np.testing.assert_allclose(part.tracks.xy * 24 + (8 * left, 8 * top), whole, atol=1e-4)
+    inside = ((part.tracks.xy >= 0) & (part.tracks.xy < 1)).all(-1)
+    assert inside[0].all()
+    assert np.array_equal(part.tracks.visible, inside)
+    assert len(part.layer) == part.tracks.num_points < clip.tracks.num_points
+
+
+def test_a_part_larger_than_the_clip_is_refused(clips: list[LatentClip]) -> None:
+    with pytest.raises(InputError, match="--crop: wanted 1 to 4 latent cells, got 5"):
+        cropped(clips[0], 5, np.random.default_rng(0))
