@@ -15,6 +15,7 @@ from motionstream.cli.train_distilled import TrainCausalInit, TrainSelfForcing, 
 from motionstream.cli.train_encode import Encode
 from motionstream.cli.train_first import TrainText, TrainTinyVAE
 from motionstream.cli.train_networks import TrainRollout, TrainTeacher
+from motionstream.cli.train_plan import Plan
 from motionstream.cli.train_steps import RUNS, Parts
 
 
@@ -74,6 +75,7 @@ class Train:
         | Annotated[TrainSelfForcing, _stage("self-forcing")]
         | Annotated[Export, _stage("export")]
         | Annotated[Curves, _stage("curves")]
+        | Annotated[Plan, _stage("plan")]
     ]
 
     def run(self) -> int:

@@ -24,21 +24,20 @@ def step_seconds(
         clips: At once on one GPU.
         checkpointing: Whether blocks are recomputed for the backward pass.
     """
-    passes = work.batch // machine.count // clips
+    passes = work.clips_on_one(machine.count) // clips
     updating = 0.0
     if work.num_trained:
         updating = _UPDATE_TRAFFIC * NetworkSize.of(preset).total / machine.count / (machine.gpu.memory_gbps * 1e9)
     seconds = 0.0
     for update in work.updates:
-        computing = clips * _clip_seconds(preset, work, update, machine, mfu, checkpointing)
-        one_pass = max(computing, _gather_seconds(preset, update, machine))
+        computing = clips * _clip_seconds(preset, update, machine, mfu, checkpointing)
+        gathering = _gather_seconds(preset, update, machine) if work.num_trained else 0
+        one_pass = max(computing, gathering)
         seconds += update.times * (passes * one_pass + updating)
     return seconds
 
 
-def _clip_seconds(
-    preset: Preset, work: Workload, update: Update, machine: Machine, mfu: float, checkpointing: bool
-) -> float:
+def _clip_seconds(preset: Preset, update: Update, machine: Machine, mfu: float, checkpointing: bool) -> float:
     """Backward is two forward passes; recomputation is one more; a video's gradient one more decoding."""
     config, shape, gpu = preset.transformer, ClipShape.of(preset), machine.gpu
     counted = [
@@ -49,12 +48,11 @@ def _clip_seconds(
     flops = sum(times * forward_flops(config, e, shape.prompt_tokens) for times, e in counted)
     decodings = update.decoded + 2 * update.decoded_trained
     pixels = decodings * shape.num_pixels * autoencoder_of(config).flops
-    rate = gpu.bfloat16_tflops if work.half else gpu.float32_tflops
-    return (flops / rate + pixels / gpu.tf32_tflops) / (mfu * 1e12)
+    return (flops / gpu.bfloat16_tflops + pixels / gpu.tf32_tflops) / (mfu * 1e12)
 
 
 def _gather_seconds(preset: Preset, update: Update, machine: Machine) -> float:
     """Float32 shards go round for every evaluation; with gradient also before the backward pass, and as gradients."""
-    evaluations = 3 * len(update.trained) + sum(times for times, _ in update.free)
+    evaluations = 3 * len(update.trained) + sum(times for times, _ in (*update.free, *update.frozen))
     sent = 4 * NetworkSize.of(preset).total * (machine.count - 1) / machine.count
     return evaluations * sent / (machine.gpu.link_gbps * 1e9)

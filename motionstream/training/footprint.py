@@ -53,8 +53,8 @@ class Footprint:
 
     Attributes:
         trained: Shards of weights, gradients, moments and averages.
-        frozen: Whole networks without gradients.
-        gathered: Weights and gradients of two blocks and of the ends, put together from their shards.
+        frozen: Networks without gradients, or shards of them.
+        gathered: Weights and gradients of two blocks, and of the ends of every network, put together from shards.
         cast: bfloat16 copies of weights that the backward pass waits for.
         activations: Of the largest update, with caches and what the autoencoder holds at that time.
         clips: Latents, conditions and motion maps.
@@ -78,13 +78,15 @@ class Footprint:
 def footprint(preset: Preset, work: Workload, num_gpus: int, clips: int, *, checkpointing: bool) -> Footprint:
     """Returns what a stage holds with so many clips at once on each of so many GPUs."""
     size, autoencoder = NetworkSize.of(preset), autoencoder_of(preset.transformer)
-    sharded = work.shared and num_gpus > 1 and work.num_trained > 0
+    sharded = num_gpus > 1 and work.num_trained > 0
+    parts = num_gpus if sharded else 1
+    ends = work.num_trained + work.num_frozen + 1  # of all networks the weights, of one the gradients
     return Footprint(
-        trained=_TRAINED * work.num_trained * size.total / (num_gpus if sharded else 1),
-        frozen=4 * work.num_frozen * size.total,
-        gathered=4 * (2 * size.root + 4 * size.block) if sharded else 0,
+        trained=_TRAINED * work.num_trained * size.total / parts,
+        frozen=4 * work.num_frozen * size.total / parts,
+        gathered=4 * (ends * size.root + 4 * size.block) if sharded else 0,
         cast=max(_cast_bytes(preset, work, update, sharded, checkpointing) for update in work.updates),
-        activations=max(_update_bytes(preset, work, update, clips, checkpointing) for update in work.updates),
+        activations=max(_update_bytes(preset, update, clips, checkpointing) for update in work.updates),
         clips=clips * _clip_bytes(preset),
         autoencoder=4 * autoencoder.num_parameters,
     )
@@ -100,13 +102,13 @@ def _cast_bytes(preset: Preset, work: Workload, update: Update, sharded: bool, c
     return 2 * size.total * len(update.trained)
 
 
-def _update_bytes(preset: Preset, work: Workload, update: Update, clips: int, checkpointing: bool) -> float:
+def _update_bytes(preset: Preset, update: Update, clips: int, checkpointing: bool) -> float:
     """The largest of three moments: the end of a rollout, the scores of it, and the backward pass."""
     config, shape = preset.transformer, ClipShape.of(preset)
     autoencoder = autoencoder_of(config)
     saved = sum(saved_bytes(config, e, clips, shape.prompt_tokens, checkpointing=checkpointing) for e in update.trained)
     saved += clips * shape.num_pixels * autoencoder.saved_bytes * update.decoded_trained
-    free = [working_bytes(config, e, clips, half=work.half) for _, e in (*update.free, *update.frozen)]
+    free = [working_bytes(config, e, clips) for _, e in (*update.free, *update.frozen)]
     decoding = clips * shape.chunk_pixels * autoencoder.working_bytes if update.decoded else 0
     streaming = decoding + (clips * cache_bytes(preset) if update.rolls_out else 0)
     backward = [backward_bytes(config, e, clips, checkpointing=checkpointing) for e in update.trained]

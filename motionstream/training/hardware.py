@@ -20,7 +20,6 @@ class GPU:
     Attributes:
         name: What it is called on the command line.
         bfloat16_tflops: Dense; TF32, in which float32 convolutions run, has half of it on all that are listed.
-        float32_tflops: Of float32 matrix products, which torch does not run in TF32 by default.
         memory_gb: 10^9 bytes.
         memory_gbps: 10^9 bytes a second to and from that memory.
         link_gbps: 10^9 bytes a second to other GPUs, one direction.
@@ -28,7 +27,6 @@ class GPU:
 
     name: str
     bfloat16_tflops: float
-    float32_tflops: float
     memory_gb: float
     memory_gbps: float
     link_gbps: float
@@ -50,11 +48,10 @@ class Machine:
         return f"{self.count}x{self.gpu.name}"
 
 
-def _gpu(name: str, bfloat16: float, float32: float, memory: float, bandwidth: float, link: float) -> GPU:
+def _gpu(name: str, bfloat16: float, memory: float, bandwidth: float, link: float) -> GPU:
     return GPU(
         name=name,
         bfloat16_tflops=bfloat16,
-        float32_tflops=float32,
         memory_gb=memory,
         memory_gbps=bandwidth,
         link_gbps=link,
@@ -62,14 +59,14 @@ def _gpu(name: str, bfloat16: float, float32: float, memory: float, bandwidth: f
 
 
 _LISTED = (
-    _gpu("H100-80GB", 989, 67, 80, 3350, 450),
-    _gpu("H200-141GB", 989, 67, 141, 4800, 450),
-    _gpu("B200-192GB", 2250, 75, 192, 7700, 900),
-    _gpu("A100-80GB", 312, 19.5, 80, 2039, 300),
-    _gpu("A100-40GB", 312, 19.5, 40, 1555, 300),
-    _gpu("L40S-48GB", 362, 91.6, 48, 864, 32),
-    _gpu("RTX5090-32GB", 209.5, 104.8, 32, 1792, 64),
-    _gpu("RTX4090-24GB", 165.2, 82.6, 24, 1008, 32),
+    _gpu("H100-80GB", 989, 80, 3350, 450),
+    _gpu("H200-141GB", 989, 141, 4800, 450),
+    _gpu("B200-192GB", 2250, 192, 7700, 900),
+    _gpu("A100-80GB", 312, 80, 2039, 300),
+    _gpu("A100-40GB", 312, 40, 1555, 300),
+    _gpu("L40S-48GB", 362, 48, 864, 32),
+    _gpu("RTX5090-32GB", 209.5, 32, 1792, 64),
+    _gpu("RTX4090-24GB", 165.2, 24, 1008, 32),
 )
 
 GPUS: Mapping[str, GPU] = MappingProxyType({gpu.name: gpu for gpu in _LISTED})

@@ -145,10 +145,10 @@ def backward_bytes(config: WanConfig, evaluation: Evaluation, clips: int, *, che
     return gradients + (block_bytes(config, evaluation, clips) if checkpointing else 0)
 
 
-def working_bytes(config: WanConfig, evaluation: Evaluation, clips: int, *, half: bool) -> float:
-    """Returns what an evaluation without gradient holds at most; without autocast all is in float32, the double."""
+def working_bytes(config: WanConfig, evaluation: Evaluation, clips: int) -> float:
+    """Returns what an evaluation without gradient holds at most, of so many clips at once, under autocast."""
     token = _WIDTHS_WORKING * config.dim + 4 * config.ffn_dim
-    return clips * (evaluation.tokens * token + 2 * config.dim * evaluation.copied) * (1 if half else 2)
+    return clips * (evaluation.tokens * token + 2 * config.dim * evaluation.copied)
 
 
 def _times_differ(evaluation: Evaluation, clips: int) -> bool:

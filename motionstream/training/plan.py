@@ -10,6 +10,7 @@ from motionstream.training.duration import step_seconds
 from motionstream.training.footprint import Footprint, NetworkSize, footprint
 from motionstream.training.hardware import GPUS, Machine
 from motionstream.training.presets import Preset
+from motionstream.training.trajectories import SHARD_CLIPS, Solver
 from motionstream.training.workload import ClipShape, Workload, workloads
 
 USABLE = 0.95
@@ -124,19 +125,19 @@ def plan_training(preset: Preset, machine: Machine, mfu: float = 0.4) -> Trainin
 
 
 def _planned(preset: Preset, work: Workload, machine: Machine, mfu: float) -> StagePlan:
-    machine = machine if work.shared else replace(machine, count=1)
-    part, rest = divmod(work.batch, machine.count)
-    if rest:
+    machine = replace(machine, count=min(machine.count, work.num_shards)) if work.num_shards else machine
+    part = work.clips_on_one(machine.count)
+    if not work.num_shards and part * machine.count != work.batch:
         raise InputError(
             f"--gpus: wanted a number of GPUs that divides the batch of {work.batch} of {work.name}, "
             f"got {machine.count}. Choose a divisor."
         )
     found = next(_fitting(preset, work, machine), None)
-    clips, checkpointing = found or (1, work.checkpointable)
+    clips, checkpointing = found or (1, work.num_trained > 0)
     return StagePlan(
         name=work.name,
-        steps=work.steps,
-        batch=work.batch,
+        steps=work.steps_on(machine.count),
+        batch=part * machine.count,
         num_gpus=machine.count,
         clips_at_once=clips,
         accumulate=part // clips,
@@ -151,8 +152,8 @@ def _planned(preset: Preset, work: Workload, machine: Machine, mfu: float) -> St
 
 def _fitting(preset: Preset, work: Workload, machine: Machine) -> Iterator[tuple[int, bool]]:
     """Yields the clips at once, and whether with gradient checkpointing, that the memory bears; the fastest first."""
-    part = work.batch // machine.count
-    for checkpointing in (False, True) if work.checkpointable else (False,):
+    part = work.clips_on_one(machine.count)
+    for checkpointing in (False, True) if work.num_trained else (False,):
         for clips in range(part, 0, -1):
             if part % clips == 0 and _fits(preset, work, machine, clips, checkpointing=checkpointing):
                 yield clips, checkpointing
@@ -166,16 +167,13 @@ def _fits(preset: Preset, work: Workload, machine: Machine, clips: int, *, check
 def _advice(preset: Preset, work: Workload, machine: Machine) -> str:
     """What would make one clip at once fit, as far as something would."""
     ways = []
-    counts = [n for n in range(machine.count + 1, work.batch + 1) if work.batch % n == 0] if work.shared else []
+    counts = [n for n in range(machine.count + 1, work.batch + 1) if work.batch % n == 0] if work.num_trained else []
     enough = next((n for n in counts if next(_fitting(preset, work, replace(machine, count=n)), None)), None)
     if enough:
         ways.append(f"{enough} GPUs of this kind")
     larger = [gpu for gpu in GPUS.values() if next(_fitting(preset, work, replace(machine, gpu=gpu)), None)]
     if larger:
         ways.append(f"{machine.count}x " + " or ".join(gpu.name for gpu in larger))
-    if not work.checkpointable and _fits(preset, work, machine, 1, checkpointing=True):
-        least = footprint(preset, work, machine.count, 1, checkpointing=True).total / 1e9
-        ways.append(f"gradient checkpointing of streamed chunks, which is not built: about {least:.0f} GB")
     return "; or ".join(ways) or "a smaller picture or fewer video frames: no listed GPU is large enough"
 
 
@@ -184,17 +182,19 @@ def _assumptions(preset: Preset, machine: Machine, mfu: float) -> tuple[str, ...
     stream, decoder = preset.stream, autoencoder_of(preset.transformer)
     return (
         f"Nothing was run: times are operations over {mfu:.0%} of the GPU's stated dense rate "
-        f"({gpu.bfloat16_tflops:g} TFLOPS in bfloat16, {gpu.float32_tflops:g} in float32).",
+        f"({gpu.bfloat16_tflops:g} TFLOPS in bfloat16, {gpu.tf32_tflops:g} in the autoencoder's TF32).",
         f"One network has {size.total / 1e9:.2f} billion parameters. A clip is {preset.num_frames} video frames of "
         f"{stream.width}x{stream.height}: {shape.num_frames * shape.frame_tokens} tokens, "
         f"prompts of {shape.prompt_tokens} tokens.",
-        "Trained networks: float32 weight, gradient, two moments and average, in shards over the GPUs; the frozen "
-        "teacher is whole on every GPU.",
+        "Trained networks: float32 weight, gradient, two moments and average, in shards over the GPUs, and so is the "
+        "frozen teacher beside them.",
         f"At most {USABLE:.0%} of the memory is used. Clips at once and accumulated passes are the largest that fit; "
-        "gradient checkpointing is used where one clip does not fit without.",
+        "gradient checkpointing is used where one clip does not fit without, and keeps a copy of what each streamed "
+        "chunk has read of its cache.",
         f"All GPUs are linked with {gpu.link_gbps:g} GB/s each way, and the gathering of weights is hidden behind "
         "computing until it takes longer; one machine's network to another is not counted.",
-        "The trajectories are solved by one process, in float32 as the command does.",
+        f"Trajectories: each GPU solves shards of {SHARD_CLIPS} by a whole teacher of its own, {Solver.batch} in a "
+        "step; the steps are those of the GPU with most shards.",
         f"A rollout stops after each of its {len(stream.timesteps)} steps equally often, and decodes every chunk in "
         f"float32 by {decoder.name} autoencoder.",
         "Left out: encoding clips and prompts, training autoencoders and the text encoder, reading data, previews, "

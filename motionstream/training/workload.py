@@ -9,7 +9,7 @@ from motionstream.training.autoencoder_cost import autoencoder_of
 from motionstream.training.causal_init import CausalInitSettings
 from motionstream.training.network_cost import Evaluation, mixed
 from motionstream.training.presets import Preset, StageSettings
-from motionstream.training.trajectories import Solver
+from motionstream.training.trajectories import SHARD_CLIPS, Solver
 
 Counted = tuple[tuple[float, Evaluation], ...]
 """How often, on average, and what."""
@@ -50,13 +50,12 @@ class Workload:
     Attributes:
         name: Of the stage.
         steps: Of its run.
-        batch: Clips of an update, over all GPUs.
+        batch: Clips of an update, over all GPUs that make it.
         updates: Of a step.
         num_trained: Networks with an optimiser.
-        num_frozen: Networks without one, whole on every GPU.
-        checkpointable: Whether gradient checkpointing reaches all that it evaluates with gradient.
-        shared: Whether the GPUs share the work; one GPU does it otherwise.
-        half: Whether the networks compute in bfloat16.
+        num_frozen: Networks without one.
+        num_shards: Files that the processes make each for itself, in so many steps and batches each; 0 where all make
+            every step together.
         optional: Whether the paper's recipe does not have it.
     """
 
@@ -66,10 +65,16 @@ class Workload:
     updates: tuple[Update, ...]
     num_trained: int = 1
     num_frozen: int = 0
-    checkpointable: bool = True
-    shared: bool = True
-    half: bool = True
+    num_shards: int = 0
     optional: bool = False
+
+    def clips_on_one(self, num_gpus: int) -> int:
+        """Clips of an update on one of so many GPUs."""
+        return self.batch if self.num_shards else self.batch // num_gpus
+
+    def steps_on(self, num_gpus: int) -> int:
+        """Steps of the GPU that has most to do."""
+        return self.steps * -(-self.num_shards // num_gpus) if self.num_shards else self.steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,25 +163,22 @@ def _rollout(preset: Preset) -> Workload:
         steps=stage.loop.steps,
         batch=stage.batch,
         updates=(_streamed(preset, trained=True, decoded_trained=1, decoded=1),),
-        checkpointable=False,
         optional=True,
     )
 
 
 def _trajectories(preset: Preset) -> Workload:
-    """Solved by one process, without autocast."""
-    distillation, at_once = preset.distillation, Solver.batch
+    """Every process solves shards of its own."""
+    distillation = preset.distillation
     evaluations = distillation.teacher_steps * distillation.guidance.num_evaluations
     return Workload(
         name="trajectories",
-        steps=-(-distillation.num_trajectories // at_once),
-        batch=at_once,
+        steps=SHARD_CLIPS // Solver.batch,
+        batch=Solver.batch,
         updates=(Update(frozen=((evaluations, _clip(preset)),), decoded=1),),
         num_trained=0,
         num_frozen=1,
-        checkpointable=False,
-        shared=False,
-        half=False,
+        num_shards=-(-distillation.num_trajectories // SHARD_CLIPS),
     )
 
 
@@ -225,5 +227,4 @@ def _self_forcing(preset: Preset) -> Workload:
         updates=(critic, student),
         num_trained=2,
         num_frozen=1,
-        checkpointable=False,
     )

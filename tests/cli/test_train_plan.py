@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from motionstream.cli import main
 from motionstream.cli.train_plan import Plan
 from motionstream.errors import InputError, OutputError
 
@@ -39,6 +40,13 @@ def test_the_same_plan_is_written_as_json(tmp_path: Path, capsys: pytest.Capture
 def test_a_plan_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="the plan could not be written"):
         Plan(gpus="8xH100-80GB", json=tmp_path / "missing" / "plan.json").run()
+
+
+def test_it_is_a_command_beside_the_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "plan", "--gpus", "2xA100-40GB", "--preset", "tiny"]) == 0
+    assert capsys.readouterr().out.startswith("tiny on 2xA100-40GB\n")
+    assert main(["train", "plan", "--gpus", "2xA100"]) == 2
+    assert "--gpus: wanted NxNAME" in capsys.readouterr().err
 
 
 def test_an_unknown_preset_is_refused() -> None:

@@ -13,6 +13,7 @@ from motionstream.errors import InputError
 from motionstream.models.scheduler import shifted_timesteps
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.streaming.clip_sampler import sample_clip
+from motionstream.training import distributed
 from motionstream.training.batch import BatchSettings, ClipBatch, make_batch
 from motionstream.training.causal_init import CausalInitSettings, TrajectoryBatch, causal_init_loss, draw_memory
 from motionstream.training.clip_condition import clip_condition
@@ -25,6 +26,7 @@ from motionstream.training.presets import PRESETS, Preset
 from motionstream.training.rollout import rollout_loss
 from motionstream.training.self_forcing import SelfForcing, SelfForcingSettings
 from motionstream.training.teacher import TeacherSettings, teacher_loss
+from motionstream.training.trajectories import own_shards
 from motionstream.training.workload import Update, Workload, drawn_memories, workloads
 
 UNPROMPTED = torch.full((5, 64), 0.5)
@@ -169,8 +171,25 @@ def test_twice_the_gpus_take_half_the_time_and_more_in_all_take_no_less() -> Non
     eight, sixteen = (plan_training(BIG, parse_machine(f"{n}xH100-80GB")) for n in (8, 16))
     assert sixteen.stages[0].hours == pytest.approx(eight.stages[0].hours / 2, rel=0.01)
     assert sixteen.stages[0].gpu_days >= 0.999 * eight.stages[0].gpu_days
-    solved = stages(eight)["trajectories"]
-    assert (solved.num_gpus, solved.hours) == (1, stages(sixteen)["trajectories"].hours)
+    solved, faster = stages(eight)["trajectories"], stages(sixteen)["trajectories"]
+    assert (solved.num_gpus, faster.num_gpus) == (8, 16)
+    assert faster.hours == pytest.approx(solved.hours / 2)
+
+
+@pytest.mark.parametrize("processes", [1, 3, 8, 125, 200])
+def test_trajectories_take_as_long_as_the_process_with_most_shards(
+    processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed, "world_size", lambda: processes)
+    most = sum(own_shards(BIG.distillation.num_trajectories).values())
+    work = planned(BIG, "trajectories")
+    assert work.steps_on(processes) * work.clips_on_one(processes) == most
+
+
+def test_no_more_gpus_solve_trajectories_than_there_are_shards() -> None:
+    few = replace(BIG, distillation=replace(BIG.distillation, num_trajectories=40))
+    solved = stages(plan_training(few, parse_machine("8xH100-80GB")))["trajectories"]
+    assert (solved.num_gpus, solved.steps, solved.batch) == (2, 4, 16)
 
 
 def test_half_the_utilisation_takes_twice_the_time() -> None:
@@ -220,6 +239,21 @@ def test_networks_in_shards_take_less_memory_of_each_gpu() -> None:
     assert eight.trained == pytest.approx(one.trained / 8)
     assert eight.gathered > one.gathered == 0
     assert eight.activations == one.activations
+
+
+def test_the_frozen_teacher_is_in_shards_beside_a_student_and_whole_where_each_gpu_works_for_itself() -> None:
+    whole = 4 * NetworkSize.of(BIG).total
+    forcing, solving = (
+        footprint(BIG, planned(BIG, name), 8, 1, checkpointing=False).frozen
+        for name in ("self-forcing", "trajectories")
+    )
+    assert (forcing, solving) == (whole / 8, whole)
+
+
+@pytest.mark.parametrize("text", ["8xH100-80GB", "8xA100-80GB"])
+def test_self_forcing_fits_by_checkpointing_of_the_streamed_chunks(text: str) -> None:
+    stage = stages(plan_training(BIG, parse_machine(text)))["self-forcing"]
+    assert (stage.fits, stage.checkpointing) == (True, True)
 
 
 def test_the_total_is_of_the_stages_that_the_paper_has() -> None:
