@@ -37,7 +37,7 @@ class PictureSettings:
     """
 
     gradient_weight: float = 0.5
-    feature_weight: float = 0.05
+    feature_weight: float = 0.1
     adversarial_weight: float = 0.0
     discriminator_start: int = 200
     discriminator_lead: int = 50

@@ -67,8 +67,8 @@ def test_the_pull_has_its_part_of_the_loss_s_gradient_and_the_direction_of_bette
     loss = 7 * (made - wanted).abs().mean()
     (own,) = torch.autograd.grad(loss, made, retain_graph=True)
     drawing, verdict = pull(judge, made, loss, weight)
-    assert float(drawing) == 0
-    assert float(verdict) == pytest.approx(float(judge(made).mean()))
+    assert drawing.item() == 0
+    assert verdict.item() == pytest.approx(judge(made).mean().item())
     (drawn,) = torch.autograd.grad(drawing, made)
     assert float(drawn.norm()) == pytest.approx(weight * float(own.norm()), rel=1e-4)
     assert judge(made - 0.05 * drawn / drawn.abs().max()).mean() > verdict
