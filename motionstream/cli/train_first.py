@@ -51,24 +51,26 @@ class TrainTinyVAE(Steps):
         from motionstream.training.distributed import is_first
         from motionstream.training.frozen_vae import normalised, save_frozen
         from motionstream.training.linear_vae import fit_linear_vae
+        from motionstream.training.presets import find_preset
 
         self._check()
         device = self.prepared()
-        if self.preset != "tiny":
+        published = not find_preset(self.preset).embedded
+        if published:
             vae, told = self._decoder(device), f"stands in for the autoencoder of {self.preset}"
         elif self.kind == "deep":
             vae, told = normalised(self._deep(device)), "deep"
         else:
             vae, told = normalised(fit_linear_vae(self.seed, latent_channels=self.channels)), "linear"
         if is_first():
-            rebuilt = "" if self.preset != "tiny" else f"; rebuilt clips: {self._draw(vae, 'final')}"
+            rebuilt = "" if published else f"; rebuilt clips: {self._draw(vae, 'final')}"
             print(f"{save_frozen(vae, self.folder)}: {told}, {vae.latent_channels} channels{rebuilt}")
         return 0
 
     def _check(self) -> None:
         from motionstream.training.presets import find_preset
 
-        published = find_preset(self.preset).name != "tiny"
+        published = not find_preset(self.preset).embedded
         if published and self.base is None:
             raise InputError(f"--preset {self.preset}: wanted --base FOLDER, whose vae/ gets a small stand-in.")
         if published and self.kind is not None:

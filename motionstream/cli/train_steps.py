@@ -45,7 +45,14 @@ class Steps:
         from motionstream.streaming.device import choose_device
         from motionstream.training import distributed
 
-        for flag, least in (("steps", 1), ("batch", 1), ("accumulate", 1), ("save_every", 1), ("preview_every", 0), ("seed", 0)):
+        for flag, least in (
+            ("steps", 1),
+            ("batch", 1),
+            ("accumulate", 1),
+            ("save_every", 1),
+            ("preview_every", 0),
+            ("seed", 0),
+        ):
             value = getattr(self, flag)
             if value is not None and value < least:
                 raise InputError(f"--{flag.replace('_', '-')}: wanted at least {least}, got {value}.")
@@ -77,7 +84,7 @@ class Parts:
     """Flags that say which model is trained, and where its frozen parts are."""
 
     preset: str = "tiny"
-    """tiny (the embedded default), wan2.1-1.3b or wan2.2-5b: sizes, and what is not given by a flag."""
+    """tiny (the embedded default), tiny-no-hidden, wan2.1-1.3b or wan2.2-5b: sizes, and what is not given by a flag."""
     base: Path | None = None
     """Folder of the published checkpoint that a wan preset begins with."""
     vae: Path = RUNS / "tiny_vae"
@@ -95,9 +102,9 @@ class Parts:
         from motionstream.training.presets import find_preset
 
         preset = find_preset(self.preset)
-        if preset.name == "tiny" and self.base is not None:
-            raise InputError(f"--base {self.base}: the preset tiny begins with nothing. Leave it out.")
-        if preset.name != "tiny" and self.base is None:
+        if preset.embedded and self.base is not None:
+            raise InputError(f"--base {self.base}: the preset {preset.name} begins with nothing. Leave it out.")
+        if not preset.embedded and self.base is None:
             raise InputError(f"--preset {preset.name}: wanted --base FOLDER, the published checkpoint to begin with.")
         return BaseSource(preset=preset, vae_run=self.vae, text_run=self.text, weights=self.base)
 

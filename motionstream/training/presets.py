@@ -63,6 +63,8 @@ class Preset:
         causal_init: The causal initialisation.
         self_forcing: The distillation; its rate is the student's.
         distillation: More about both.
+        embedded: Whether it begins with nothing, on the autoencoder and the text encoder of the first stages; otherwise
+            with a published checkpoint.
         weigh_channels: Whether errors of latents weigh by what they do to the pixels, see `channel_weights`.
     """
 
@@ -78,6 +80,7 @@ class Preset:
     causal_init: StageSettings
     self_forcing: StageSettings
     distillation: Distillation
+    embedded: bool = False
     weigh_channels: bool = False
 
 
@@ -106,12 +109,12 @@ def _published(name: str, backbone: WanConfig, num_frames: int) -> Preset:
     )
 
 
-def _tiny() -> Preset:
-    head = TrackHeadConfig(identity="origin", hidden_channel=True, copy="picture", width=128, out_channels=32)
+def _tiny(name: str, *, hidden_channel: bool) -> Preset:
+    head = TrackHeadConfig(identity="origin", hidden_channel=hidden_channel, copy="picture", width=128, out_channels=32)
     channels = 96
     loop = LoopSettings(steps=3000, learning_rate=4e-4, weight_decay=0.01, ema_decay=0.998, warmup_steps=50)
     return Preset(
-        name="tiny",
+        name=name,
         transformer=WanConfig(
             num_attention_heads=4,
             attention_head_dim=64,
@@ -138,18 +141,21 @@ def _tiny() -> Preset:
         causal_init=StageSettings(loop=replace(loop, steps=800, learning_rate=2e-4), batch=8),
         self_forcing=StageSettings(loop=replace(loop, steps=400, learning_rate=5e-5, ema_decay=0.98), batch=4),
         distillation=Distillation(teacher_steps=12, num_trajectories=512, critic_rate=1e-4),
+        embedded=True,
         weigh_channels=True,
     )
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "tiny": _tiny(),
+        "tiny": _tiny("tiny", hidden_channel=True),
+        "tiny-no-hidden": _tiny("tiny-no-hidden", hidden_channel=False),
         "wan2.1-1.3b": _published("wan2.1-1.3b", WAN21_T2V_1_3B, 81),
         "wan2.2-5b": _published("wan2.2-5b", WAN22_TI2V_5B, 81),
     }
 )
-"""By name; 81 video frames are 21 latent frames, 7 chunks."""
+"""By name; 81 video frames are 21 latent frames, 7 chunks. tiny-no-hidden is what the paper does with points that are
+specified but hidden: nothing."""
 
 
 def find_preset(name: str) -> Preset:

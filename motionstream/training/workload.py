@@ -109,7 +109,7 @@ class ClipShape:
             frame_tokens=(rows // p_h) * (columns // p_w),
             num_pixels=preset.num_frames * picture,
             chunk_pixels=stream.video_frames_in_chunk(1) * picture,
-            prompt_tokens=TINY_MAX_TOKENS if preset.name == "tiny" else WAN_MAX_TOKENS,
+            prompt_tokens=TINY_MAX_TOKENS if preset.embedded else WAN_MAX_TOKENS,
         )
 
 

@@ -152,7 +152,10 @@ def test_the_deep_autoencoder_is_trained_by_steps(small: Path, monkeypatch: pyte
         (("teacher",), "run `motionstream train tiny-vae`"),
         (("teacher", "--steps", "0"), "--steps: wanted at least 1, got 0"),
         (("teacher", "--learning-rate", "0"), "--learning-rate: wanted a positive number"),
-        (("teacher", "--preset", "wan"), "--preset: wanted one of tiny, wan2.1-1.3b, wan2.2-5b, got 'wan'"),
+        (
+            ("teacher", "--preset", "wan"),
+            "--preset: wanted one of tiny, tiny-no-hidden, wan2.1-1.3b, wan2.2-5b, got 'wan'",
+        ),
         (("teacher", "--preset", "wan2.2-5b"), "wanted --base FOLDER"),
         (("teacher", "--base", "x"), "the preset tiny begins with nothing"),
         (("encode", "--workers", "0"), "--workers: wanted at least 1, got 0"),
