@@ -20,7 +20,7 @@ class Plan:
     gpus: str
     """How many of which, such as 8xH100-80GB."""
     preset: str = "wan2.1-1.3b"
-    """tiny, wan2.1-1.3b or wan2.2-5b."""
+    """tiny, tiny-no-hidden, wan2.1-1.3b or wan2.2-5b."""
     mfu: float = 0.4
     """Part of the GPU's stated rate that is reached; 0.3 to 0.5 is usual."""
     json: Path | None = None

@@ -154,7 +154,7 @@ def test_the_deep_autoencoder_is_trained_by_steps(small: Path, monkeypatch: pyte
         (("teacher", "--learning-rate", "0"), "--learning-rate: wanted a positive number"),
         (
             ("teacher", "--preset", "wan"),
-            "--preset: wanted one of tiny, tiny-no-hidden, wan2.1-1.3b, wan2.2-5b, got 'wan'",
+            "tiny, tiny-no-hidden, wan2.1-1.3b, wan2.2-5b, got 'wan'",
         ),
         (("teacher", "--preset", "wan2.2-5b"), "wanted --base FOLDER"),
         (("teacher", "--base", "x"), "the preset tiny begins with nothing"),

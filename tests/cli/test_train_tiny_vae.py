@@ -101,7 +101,7 @@ def test_the_deep_kind_learns_from_videos_with_a_discriminator_where_that_is_ask
         ("--preset wan2.1-1.3b", "--preset wan2.1-1.3b: wanted --base FOLDER"),
         ("--preset wan2.1-1.3b --base base --kind deep", "--kind deep: the preset wan2.1-1.3b has a kind of its own"),
         ("--preset wan2.1-1.3b --base base --batch 3", "--batch: wanted a multiple of 2 crops, got 3"),
-        ("--preset wan", "--preset: wanted one of tiny, wan2.1-1.3b, wan2.2-5b, got 'wan'"),
+        ("--preset wan", "tiny, tiny-no-hidden, wan2.1-1.3b, wan2.2-5b, got 'wan'"),
         ("--base base", "the preset tiny begins with nothing"),
         ("--adversarial-weight 0.1", "--adversarial-weight: the linear kind is fitted without it"),
         ("--data x", "--data: the linear kind is fitted without it"),
