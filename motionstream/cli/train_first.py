@@ -172,15 +172,19 @@ class TrainText(Steps):
         """Train it."""
         from rich.progress import track
 
-        from motionstream.training.text import FIRST_SEED, SETTINGS, TextSettings, train_text_encoder
-        from motionstream.training.world import caption_of
+        from motionstream.training.text import FIRST_SEED, NO_WORD, SETTINGS, TextSettings, train_text_encoder
+        from motionstream.training.world import caption_and_newcomer
 
         self.prepared()
         stage, seeds = self.settled(SETTINGS), range(FIRST_SEED, FIRST_SEED + self.captions)
         told = track(seeds, "captions", console=notes(), transient=True)
-        captions = [caption_of(seed, newcomer=seed % 3 == 0) for seed in told]
+        arrivals = dict(caption_and_newcomer(seed, newcomer=seed % 3 == 0) for seed in told)
+        captions = list(arrivals)
         with watched(stage.loop.steps, lambda run: None, 0) as watch:
             settings = TextSettings(batch=stage.batch)
-            run = train_text_encoder(self.folder, captions, settings, stage.loop, self.seed, watch=watch)
+            named = {caption: colour or NO_WORD for caption, colour in arrivals.items()}
+            run = train_text_encoder(
+                self.folder, captions, settings, stage.loop, self.seed, arrivals=named, watch=watch
+            )
         print(f"{run.state_file}: {run.step} steps on {len(captions)} captions")
         return 0

@@ -1,13 +1,15 @@
 """The embedded text encoder, trained on the captions' own words: at every byte its output tells three words apart.
 
-Linear heads name the word that the byte belongs to, the one before and the one after; then they are thrown away. What
-a linear head reads, the transformer's cross-attention can read too, and a colour is next to its noun.
+Linear heads name the word that the byte belongs to, the one before and the one after, and at every byte of the caption
+the colour of what it says comes into view; then they are thrown away. What a linear head reads, the transformer's
+cross-attention can read too: a colour is next to its noun, and what no track tells of is said everywhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,8 @@ from motionstream.training.loop import PRINTING, STATE_FILE, LoopSettings, Run, 
 from motionstream.training.presets import StageSettings
 
 OFFSETS = {"word": 0, "previous": -1, "next": 1}
-"""What each head names, in words from the byte's own."""
+"""What the first heads name, in words from the byte's own; the last one names the colour of what comes into view."""
+HEADS = (*OFFSETS, "arrival")
 NO_WORD, NO_TARGET = "", -100
 
 FIRST_SEED = 300_000_000
@@ -52,12 +55,12 @@ class WordBatch:
     Attributes:
         tokens: Bytes, the end token, then padding.
         used: False on the padding.
-        words: By offset, the vocabulary's number; NO_TARGET on the padding and for words it lacks.
+        words: By head, the vocabulary's number; NO_TARGET on the padding and for what it lacks.
     """
 
     tokens: Int[Tensor, "b s"]
     used: Bool[Tensor, "b s"]
-    words: Int[Tensor, "b s 3"]
+    words: Int[Tensor, "b s heads"]
 
     def __getitem__(self, captions: np.ndarray) -> "WordBatch":
         """Returns some of the captions, without padding that none of them needs."""
@@ -75,33 +78,38 @@ class WordReader(nn.Module):
     Args:
         parts: The encoder, which keeps its scale: the last norm is not trained, so a token's mean square stays 1.
         vocabulary: The words that can be named.
+        arrivals: By caption, the colour of what it says comes into view, or no word; others are not asked for it.
     """
 
-    def __init__(self, parts: EncoderParts, vocabulary: Sequence[str]) -> None:
+    def __init__(
+        self, parts: EncoderParts, vocabulary: Sequence[str], arrivals: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__()
         self.text = parts.model
         self.text.encoder.final_layer_norm.requires_grad_(False)
         self.tokenizer = parts.tokenizer
         self.numbers = {word: i for i, word in enumerate(vocabulary)}
-        self.heads = nn.Linear(TINY_SIZES["d_model"], len(OFFSETS) * len(vocabulary))
+        self.arrivals = {caption: self.numbers.get(colour, NO_TARGET) for caption, colour in arrivals.items()}
+        self.heads = nn.Linear(TINY_SIZES["d_model"], len(HEADS) * len(vocabulary))
 
-    def forward(self, batch: WordBatch) -> Float[Tensor, "b s 3 w"]:
+    def forward(self, batch: WordBatch) -> Float[Tensor, "b s heads w"]:
         """Returns a score for each word of the vocabulary, at each byte and offset."""
         hidden = self.text(input_ids=batch.tokens, attention_mask=batch.used.long()).last_hidden_state
         scores: Tensor = self.heads(hidden)
-        return scores.view(*batch.tokens.shape, len(OFFSETS), -1)
+        return scores.view(*batch.tokens.shape, len(HEADS), -1)
 
     def batch(self, captions: Sequence[str]) -> WordBatch:
         """Makes the captions' tokens and the words at each of them; a caption that is too long is cut."""
         tokens = torch.zeros(len(captions), TINY_MAX_TOKENS, dtype=torch.long)
-        words = torch.full((*tokens.shape, len(OFFSETS)), NO_TARGET)
+        words = torch.full((*tokens.shape, len(HEADS)), NO_TARGET)
         for row, caption in enumerate(captions):
             caption = " ".join(caption.split())
             ids = self.tokenizer(caption, verbose=False).input_ids
             if len(ids) > TINY_MAX_TOKENS:
                 ids = [*ids[: TINY_MAX_TOKENS - 1], ids[-1]]
             tokens[row, : len(ids)] = torch.tensor(ids)
-            words[row, : len(ids)] = self._words(caption)[: len(ids)]
+            words[row, : len(ids), : len(OFFSETS)] = self._words(caption)[: len(ids)]
+            words[row, : len(ids), len(OFFSETS)] = self.arrivals.get(caption, NO_TARGET)
         return WordBatch(tokens, tokens != self.tokenizer.pad_token_id, words)
 
     def _words(self, caption: str) -> Int[Tensor, "s 3"]:
@@ -132,18 +140,18 @@ def _bare(piece: str) -> str:
 
 
 @torch.no_grad()
-def accuracies(scores: Float[Tensor, "b s 3 w"], batch: WordBatch) -> dict[str, float]:
-    """Returns for each head the share of bytes whose word it names, among those whose word the vocabulary has."""
+def accuracies(scores: Float[Tensor, "b s heads w"], batch: WordBatch) -> dict[str, float]:
+    """Returns for each head the share of bytes whose word it names, where it is asked and the vocabulary has it."""
     right, asked = scores.argmax(-1) == batch.words, batch.words != NO_TARGET
-    return {name: float(right[..., i][asked[..., i]].float().mean()) for i, name in enumerate(OFFSETS)}
+    shares = {name: right[..., i][asked[..., i]].float() for i, name in enumerate(HEADS)}
+    return {name: float(share.mean()) for name, share in shares.items() if len(share)}
 
 
 def text_loss(reader: nn.Module, batch: WordBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-    """Cross-entropy of the words, the mean over the heads."""
+    """Cross-entropy of the words, the mean over the heads that are asked for anything."""
     scores: Tensor = reader(batch)
-    losses = [
-        F.cross_entropy(scores[..., i, :].flatten(0, 1), batch.words[..., i].flatten()) for i in range(len(OFFSETS))
-    ]
+    asked = [i for i in range(len(HEADS)) if bool((batch.words[..., i] != NO_TARGET).any())]
+    losses = [F.cross_entropy(scores[..., i, :].flatten(0, 1), batch.words[..., i].flatten()) for i in asked]
     return torch.stack(losses).mean(), accuracies(scores, batch)
 
 
@@ -160,9 +168,19 @@ def train_text_encoder(
     loop: LoopSettings,
     seed: int = 0,
     *,
+    arrivals: Mapping[str, str] = MappingProxyType({}),
     watch: Watch = PRINTING,
 ) -> Run:
     """Trains the embedded text encoder in `folder`, resuming what lies there.
+
+    Args:
+        folder: Of the run.
+        captions: To read.
+        settings: Of the batches.
+        loop: Of the steps.
+        seed: Decides weights and batches.
+        arrivals: By caption, the colour of what it says comes into view, or no word (`NO_WORD`).
+        watch: Told of the progress.
 
     Raises:
         InputError: There are no captions, or the folder's run read other ones.
@@ -171,7 +189,7 @@ def train_text_encoder(
         raise InputError("Wanted captions to train the text encoder on, got none.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        reader = WordReader(tiny_parts(seed), vocabulary_of(captions))
+        reader = WordReader(tiny_parts(seed), vocabulary_of(captions), arrivals)
     run = Run(reader, loop, folder, seed)
     try:
         run.resume()

@@ -42,7 +42,7 @@ def words_at(reader: WordReader, caption: str) -> list[tuple[str, ...]]:
     """The words asked for at every token, `?` where none is."""
     names = {number: word for word, number in reader.numbers.items()} | {NO_TARGET: "?"}
     batch = reader.batch([caption])
-    return [tuple(names[int(number)] for number in row) for row in batch.words[0, : int(batch.used.sum())]]
+    return [tuple(names[int(number)] for number in row[:3]) for row in batch.words[0, : int(batch.used.sum())]]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,27 @@ def reader() -> WordReader:
 def test_every_byte_asks_for_its_word_and_the_two_beside_it(reader: WordReader) -> None:
     a, cat, up = ("a", "", "cat"), ("cat", "a", "up"), ("up", "cat", "")
     assert words_at(reader, "a cat up") == [a] * 2 + [cat] * 4 + [up] * 2 + [("", "up", "")]
+
+
+def test_every_byte_of_a_caption_asks_for_the_colour_of_what_comes_into_view() -> None:
+    told = {CAPTIONS[0]: "red", CAPTIONS[1]: ""}
+    reader = WordReader(tiny_parts(seed=0), vocabulary_of(CAPTIONS), told)
+    batch = reader.batch(CAPTIONS)
+    asked = batch.words[..., 3]
+    assert (asked[0][batch.used[0]] == reader.numbers["red"]).all()
+    assert (asked[1][batch.used[1]] == reader.numbers[""]).all()
+    assert (asked[2] == NO_TARGET).all()
+
+
+def test_it_learns_what_comes_into_view(tmp_path: Path) -> None:
+    told = {"a box moves and a red cat comes": "red", "a box moves and a grey cat comes": "grey", "a red box falls": ""}
+    settings = loop(steps=150, learning_rate=3e-3, save_every=150, ema_decay=0.9)
+    run = train_text_encoder(tmp_path, list(told), TextSettings(batch=6), settings, arrivals=told, watch=SILENT)
+    reader = run.model
+    assert isinstance(reader, WordReader)
+    batch = reader.batch(list(told))
+    with torch.no_grad():
+        assert accuracies(reader(batch), batch)["arrival"] > 0.95
 
 
 def test_marks_and_capitals_are_no_part_of_a_word(reader: WordReader) -> None:

@@ -8,6 +8,6 @@ From the ground up: colour, noise, leaves, pattern, texture (paint); shape, char
 frame 0 does not show); scene, render, arrival, tracking, caption, clip.
 """
 
-from motionstream.training.world.clip import Clip, caption_of, make_clip
+from motionstream.training.world.clip import Clip, caption_and_newcomer, caption_of, make_clip
 
-__all__ = ["Clip", "caption_of", "make_clip"]
+__all__ = ["Clip", "caption_and_newcomer", "caption_of", "make_clip"]

@@ -126,6 +126,12 @@ def caption_of(
     return describe(_plan(seed, num_frames, height, width, calm, motion_seed, newcomer))
 
 
+def caption_and_newcomer(seed: int, *, newcomer: bool) -> tuple[str, str | None]:
+    """The caption of a clip of the usual size, and the colour of its newcomer, without rendering and tracking it."""
+    scene = _plan(seed, 33, 128, 128, None, None, newcomer)
+    return describe(scene), None if scene.newcomer is None else scene.newcomer.colour
+
+
 def _plan(
     seed: int, num_frames: int, height: int, width: int, calm: bool | None, motion_seed: int | None, newcomer: bool
 ) -> Scene:
