@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from motionstream.evaluation.checks.colours import HUES, ColourScene
+from motionstream.evaluation.checks.colours import ColourScene
 from motionstream.evaluation.checks.drift import LongClip
 from motionstream.evaluation.checks.fast_drags import FastDrag
 from motionstream.evaluation.checks.permanence import BehindScene
@@ -50,7 +50,7 @@ def colour_scenes(seeds: Iterable[int], *, num_frames: int, height: int, width: 
     """Clips in which something of a named colour is uncovered or enters, told with all their tracks."""
     for seed in seeds:
         clip = make_clip(seed, num_frames, height, width, newcomer=True)
-        if clip.newcomer is None or clip.newcomer_colour not in HUES:
+        if clip.newcomer is None or clip.newcomer_colour is None:
             continue
         region = _inside(clip.layer_map[-1] == clip.newcomer)
         if region.mean() < _LEAST_REGION or clip.caption.split().count(clip.newcomer_colour) != 1:

@@ -20,6 +20,7 @@ from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from motionstream.errors import InputError
 from motionstream.evaluation.metrics import check_pair
+from motionstream.models.derivative_filters import derivative_filters
 
 _SCALES = 4
 _DIRECTIONS = 4
@@ -81,15 +82,4 @@ def _unit(responses: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k h w"]:
 
 @cache
 def _filters() -> Float[Tensor, "k 1 y x"]:
-    """First and second derivatives of a Gaussian in every direction, each of sum 0 and length 1."""
-    offsets = torch.arange(-_REACH, _REACH + 1, dtype=torch.float64)
-    y, x = torch.meshgrid(offsets, offsets, indexing="ij")
-    bell = torch.exp(-(x**2 + y**2) / (2 * _SIGMA**2))
-    made = []
-    for direction in range(_DIRECTIONS):
-        angle = torch.tensor(np.pi * direction / _DIRECTIONS, dtype=torch.float64)
-        along = x * angle.cos() + y * angle.sin()
-        for kernel in (along * bell, (along**2 - _SIGMA**2) * bell):
-            centred = kernel - kernel.mean()
-            made.append(centred / centred.norm())
-    return torch.stack(made)[:, None].float()
+    return derivative_filters(_DIRECTIONS, _REACH, _SIGMA)

@@ -8,10 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from motionstream.errors import CheckpointError, InputError
-from motionstream.models.checkpoint import Checkpoint, load_checkpoint
+from motionstream.models.checkpoint import TRANSFORMER, VAE
+from motionstream.models.checkpoint_source import find_checkpoint
+from motionstream.models.components import load_transformer, load_vae, read_config
 from motionstream.models.text_encoder import TextEncoder
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.models.vae.wan import WanVAE
+from motionstream.models.wan import WanConfig
 from motionstream.training.channel_weights import channel_weights
 from motionstream.training.frozen_vae import load_frozen
 from motionstream.training.networks import Networks
@@ -29,7 +32,7 @@ class Base:
         vae: pixels <-> latents, frozen.
         text_encoder: prompts -> embeddings, frozen.
         preset: sizes of the networks.
-        weights: a published checkpoint to begin with; None begins with nothing.
+        weights: folder of a published checkpoint to begin with; None begins with nothing.
     """
 
     vae: TinyVAE | WanVAE
@@ -46,7 +49,7 @@ class Base:
         torch.manual_seed(seed)
         if self.weights is None:
             return Networks.fresh(self.preset.transformer, self.preset.track_head).to(device)
-        published = load_checkpoint(self.weights, device).transformer
+        published, _ = load_transformer(self.weights / TRANSFORMER, device)
         return Networks.on(published, self.preset.transformer, self.preset.track_head)
 
 
@@ -58,7 +61,7 @@ class BaseSource:
         preset: The model.
         vae_run: Folder of the autoencoder's run (embedded preset).
         text_run: Folder of the text encoder's run (embedded preset).
-        weights: Folder of the published checkpoint in diffusers' layout; None for the embedded preset.
+        weights: Folder or hub id of the published checkpoint in diffusers' layout; None for the embedded preset.
     """
 
     preset: Preset
@@ -87,15 +90,15 @@ class BaseSource:
         return Base(vae, trained_text_encoder(self.text_run), self.preset)
 
     def _published(self, weights: Path, device: torch.device | str) -> Base:
-        checkpoint = load_checkpoint(weights, device, stream=self.preset.stream)
-        vae = checkpoint.vae
+        folder = find_checkpoint(weights)
+        self._check(folder)
+        vae = load_vae(folder / VAE, device)
         assert isinstance(vae, TinyVAE | WanVAE)
-        self._check(checkpoint)
-        return Base(vae, checkpoint.text_encoder, self.preset, weights)
+        return Base(vae, TextEncoder.load(folder, device), self.preset, folder)
 
-    def _check(self, checkpoint: Checkpoint) -> None:
-        """Refuses a published model of another size than the preset's."""
-        found, wanted = checkpoint.transformer.config, self.preset.transformer
+    def _check(self, folder: Path) -> None:
+        """Refuses a published model of another size than the preset's, before its weights are read."""
+        found, wanted = read_config(folder / TRANSFORMER, WanConfig.from_json), self.preset.transformer
         pairs = ((name, getattr(found, name), getattr(wanted, name)) for name in _SIZES)
         if odd := [f"{name} is {a}, not {b}" for name, a, b in pairs if a != b]:
-            raise CheckpointError(f"{checkpoint.path}: not the preset {self.preset.name}'s model: {'; '.join(odd)}.")
+            raise CheckpointError(f"{folder}: not the preset {self.preset.name}'s model: {'; '.join(odd)}.")

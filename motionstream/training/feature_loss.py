@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from motionstream.models.derivative_filters import derivative_filters
 from motionstream.training.pixel_loss import opponent
 
 _SCALES = 3
@@ -32,7 +33,8 @@ _SMALLEST_SIDE = 8
 def feature_loss(made: Float[Tensor, "b t 3 h w"], wanted: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, ""]:
     """Returns how far the features of two videos are apart: 0 if they are equal, about 1 if a colourful one is lost."""
     with torch.autocast(made.device.type, enabled=False):
-        return _over_scales(_planes(made), _planes(wanted), derivative_filters().to(made.device))
+        filters = derivative_filters(_DIRECTIONS, _REACH, _SIGMA).to(made.device)
+        return _over_scales(_planes(made), _planes(wanted), filters)
 
 
 def _over_scales(made: Tensor, wanted: Tensor, filters: Tensor) -> Tensor:
@@ -73,18 +75,3 @@ def _responses(planes: Float[Tensor, "n 3 h w"], filters: Float[Tensor, "k 1 y x
     n, c, h, w = planes.shape
     framed = F.pad(planes.reshape(n * c, 1, h, w), (_REACH,) * 4, mode="reflect")
     return F.conv2d(framed, filters).view(n, c, -1, h, w)
-
-
-def derivative_filters() -> Float[Tensor, "k 1 y x"]:
-    """Returns first and second derivatives of a Gaussian in every direction, each of sum 0 and length 1."""
-    offsets = torch.arange(-_REACH, _REACH + 1, dtype=torch.float64)
-    y, x = torch.meshgrid(offsets, offsets, indexing="ij")
-    bell = torch.exp(-(x**2 + y**2) / (2 * _SIGMA**2))
-    made = []
-    for direction in range(_DIRECTIONS):
-        angle = torch.tensor(torch.pi * direction / _DIRECTIONS, dtype=torch.float64)
-        along = x * angle.cos() + y * angle.sin()
-        for kernel in (along * bell, (along**2 - _SIGMA**2) * bell):
-            centred = kernel - kernel.mean()
-            made.append(centred / centred.norm())
-    return torch.stack(made)[:, None].float()

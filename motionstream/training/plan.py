@@ -195,8 +195,8 @@ def _assumptions(preset: Preset, machine: Machine, mfu: float) -> tuple[str, ...
         "computing until it takes longer; one machine's network to another is not counted.",
         f"Trajectories: each GPU solves shards of {SHARD_CLIPS} by a whole teacher of its own, {Solver.batch} in a "
         "step; the steps are those of the GPU with most shards.",
-        f"A rollout stops after each of its {len(stream.timesteps)} steps equally often, and decodes every chunk in "
-        f"float32 by {decoder.name} autoencoder.",
+        f"A rollout stops after each of its {len(stream.timesteps)} steps equally often. Its chunks are decoded, in "
+        f"float32 by {decoder.name} autoencoder, in the stage rollout and where tracks carry parts of pictures.",
         "Left out: encoding clips and prompts, training autoencoders and the text encoder, reading data, previews, "
         "saving, starting kernels (most of the time of a small network), and in the total the stage rollout, which "
         "the paper's recipe does not have.",

@@ -37,6 +37,7 @@ def rollout_loss(stream: StreamConfig, vae: VideoVAE) -> Loss:
         for index, chunk in enumerate(unroll(model, batch, stream, vae, generator, through_pixels=True)):
             wanted = batch.latents[:, :, index * stream.chunk_frames :][:, :, : stream.chunk_frames]
             truth, decoder = decoded(vae, wanted, decoder)
+            assert chunk.video is not None
             given = int(index == 0)  # the first frame, and the first latent frame
             error = reconstruction_loss(chunk.video[:, given:], truth[:, given:], GRADIENT_WEIGHT)
             errors.append(error + LATENT_WEIGHT * (chunk.latents - wanted).square()[:, :, given:].mean())

@@ -19,7 +19,7 @@ from motionstream.models.vae.protocol import VideoVAE
 from motionstream.streaming.guidance import JointGuidance, guided_clean, predict_clean
 from motionstream.training import distributed
 from motionstream.training.batch import ClipBatch
-from motionstream.training.clip_condition import clip_channels, clip_condition
+from motionstream.training.clip_condition import EncodedMotion, clip_condition
 from motionstream.training.flow import add_noise, latent_error, shifted_times, velocity_error
 from motionstream.training.journal import Numbers
 from motionstream.training.loop import Loss, Run, Step
@@ -99,7 +99,8 @@ class SelfForcing:
                 clean = self.streamed(student, batch, generator)
             times = shifted_times(len(clean), self.settings.shift, generator)
             noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-            made = self._predicted(critic, add_noise(clean, noise, times), times, batch)
+            told = EncodedMotion.of(batch, batch.tracks, critic.track_head.config, self.vae)
+            made = _predicted(critic, add_noise(clean, noise, times), times, told, batch)
             return velocity_error(made, clean, times, self.settings.least_time, self.weights), {}
 
         return loss
@@ -132,16 +133,13 @@ class SelfForcing:
         low, high = self.settings.times
         times = shifted_times(len(made), self.settings.shift, generator).clamp(low, high)
         noisy = add_noise(made, torch.randn(made.shape, generator=generator).to(made.device), times)
-        told = clip_condition(self.teacher, batch, self.vae, self.unprompted)
-        real = guided_clean(self.teacher.transformer, noisy, times, told, self.settings.guidance)
-        fake = self._predicted(critic, noisy, times, batch)
+        head = self.teacher.track_head
+        told = EncodedMotion.of(batch, batch.tracks, head.config, self.vae)
+        condition = clip_condition(head, told, batch, self.vae, self.unprompted)
+        real = guided_clean(self.teacher.transformer, noisy, times, condition, self.settings.guidance)
+        fake = _predicted(critic, noisy, times, told, batch)
         scale = (made - real).abs()[:, :, 1:].mean((1, 2, 3, 4), keepdim=True)
         return torch.nan_to_num((fake - real) / scale)
-
-    def _predicted(self, critic: Networks, noisy: Tensor, times: Tensor, batch: ClipBatch) -> Tensor:
-        """The critic's clean clip, told the prompt and the tracks."""
-        condition = clip_channels(critic, batch, batch.tracks, self.vae)
-        return predict_clean(critic.transformer, noisy, times, condition, batch.prompt_embeds)
 
     def _memory(self, generator: torch.Generator) -> StreamConfig:
         if not self.settings.random_memory:
@@ -150,3 +148,8 @@ class SelfForcing:
         drawn = distributed.agreed((torch.rand(2, generator=generator) * (most + 1)).long())
         sink, window = drawn.tolist()
         return replace(self.stream, sink_frames=sink, window_frames=window)
+
+
+def _predicted(critic: Networks, noisy: Tensor, times: Tensor, told: EncodedMotion, batch: ClipBatch) -> Tensor:
+    """The critic's clean clip, told the prompt and the tracks."""
+    return predict_clean(critic.transformer, noisy, times, told.channels(critic.track_head), batch.prompt_embeds)

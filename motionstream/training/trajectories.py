@@ -16,7 +16,7 @@ from motionstream.streaming.clip_sampler import Trajectory, sample_clip
 from motionstream.training import distributed
 from motionstream.training.batch import BatchSettings, ClipBatch, make_batch
 from motionstream.training.causal_init import TrajectoryBatch
-from motionstream.training.clip_condition import clip_condition
+from motionstream.training.clip_condition import EncodedMotion, clip_condition
 from motionstream.training.latent_cache import LatentCache
 from motionstream.training.networks import Networks
 from motionstream.training.presets import Preset
@@ -83,7 +83,9 @@ class Solver:
 
     def _trajectory(self, batch: ClipBatch, noise: Tensor) -> Trajectory:
         distillation = self.preset.distillation
-        told = clip_condition(self.teacher, batch, self.vae, self.cache.unprompted)
+        head = self.teacher.track_head
+        motion = EncodedMotion.of(batch, batch.tracks, head.config, self.vae)
+        told = clip_condition(head, motion, batch, self.vae, self.cache.unprompted)
         with torch.autocast(noise.device.type, torch.bfloat16, enabled=self.autocast):
             return sample_clip(
                 self.teacher.transformer,

@@ -6,7 +6,7 @@ alone, and what goes into the cache is detached.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -31,11 +31,11 @@ class RolledChunk:
 
     Attributes:
         latents: what the student made at its exit step, with its gradient.
-        video: the same as video frames; with a gradient where that was asked for.
+        video: the same as video frames, where they were asked for or the tracks carry parts of them.
     """
 
     latents: Float[Tensor, "b c f h w"]
-    video: Float[Tensor, "b t 3 y x"]
+    video: Float[Tensor, "b t 3 y x"] | None
 
 
 def unroll(
@@ -57,7 +57,7 @@ def unroll(
         stream: Chunks, memory and timesteps.
         vae: Makes the pictures that the tracks carry.
         generator: Of the noise and the exit steps.
-        through_pixels: Whether the video has a gradient.
+        through_pixels: Whether the video is wanted, with its gradient.
     """
     steps = DenoisingSteps.of(student.transformer, stream.timesteps)
     context = student.transformer.prompt_context(batch.prompt_embeds)
@@ -75,12 +75,14 @@ def unroll(
         made = denoise_chunk(
             student.transformer, condition, steps.first(exit_step + 1), context, cache, generator, first
         )
-        with torch.set_grad_enabled(through_pixels and torch.is_grad_enabled()):
-            video, decoder = decoded(vae, made, past.decoder)
+        video, decoder = None, None
+        if through_pixels or head.config.copy == "picture":
+            with torch.set_grad_enabled(through_pixels and torch.is_grad_enabled()):
+                video, decoder = decoded(vae, made, past.decoder)
         yield RolledChunk(made, video)
         if chunk + 1 < num_chunks:
             write_chunk(student.transformer, made.detach(), condition, steps, context, cache)
-            past = past.after(made.detach(), video[:, -1].detach(), memories, decoder)
+            past = past.after(made.detach(), None if video is None else video[:, -1].detach(), memories, decoder)
 
 
 def new_cache(student: Networks, batch: ClipBatch, stream: StreamConfig) -> KVCache:
@@ -117,6 +119,12 @@ class _Past:
         nothing = TrackMemory.empty(batch.latents.device)
         return cls([nothing] * len(batch.latents), [Newest(frame, latent) for frame, latent in pictures])
 
-    def after(self, made: Tensor, frames: Tensor, memories: list[TrackMemory], decoder: StreamState) -> "_Past":
-        shown = zip(self.newest, frames, made[:, :, -1], strict=True)
-        return _Past(memories, [newest.renewed(frame, latent) for newest, frame, latent in shown], decoder)
+    def after(
+        self, made: Tensor, frames: Tensor | None, memories: list[TrackMemory], decoder: StreamState | None
+    ) -> "_Past":
+        latents = made[:, :, -1]
+        if frames is None:  # no track carries pictures: the canvas is not looked at
+            newest = [replace(n, latent=latent.clone()) for n, latent in zip(self.newest, latents, strict=True)]
+        else:
+            newest = [n.renewed(*shown) for n, *shown in zip(self.newest, frames, latents, strict=True)]
+        return _Past(memories, newest, decoder)

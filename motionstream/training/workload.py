@@ -215,8 +215,10 @@ def drawn_memories(preset: Preset, settings: CausalInitSettings) -> list[tuple[f
 def _self_forcing(preset: Preset) -> Workload:
     """Updates of the critic on what the student streams, then one of the student by both scores."""
     stage, distillation, clip = preset.self_forcing, preset.distillation, _clip(preset)
-    rollout = _streamed(preset, trained=True, decoded=1)
-    critic = replace(_streamed(preset, trained=False, decoded=1), trained=(clip,), times=distillation.critic_updates)
+    decoded = int(preset.track_head.copy == "picture")
+    rollout = _streamed(preset, trained=True, decoded=decoded)
+    streamed = _streamed(preset, trained=False, decoded=decoded)
+    critic = replace(streamed, trained=(clip,), times=distillation.critic_updates)
     student = replace(
         rollout, free=(*rollout.free, (1.0, clip)), frozen=((distillation.guidance.num_evaluations, clip),)
     )

@@ -11,12 +11,12 @@ import pytest
 from motionstream.errors import InputError
 from motionstream.evaluation.checks.colours import (
     CHANCE,
-    HUES,
     NO_COLOUR,
     ColourScene,
     check_colours,
     colour_votes,
 )
+from motionstream.hues import HUES
 from motionstream.streaming.engine import StreamEngine
 from motionstream.streaming.stream_generator import StreamGenerator
 from motionstream.tracks import Tracks

@@ -3,7 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionstream.training.feature_loss import derivative_filters, feature_loss
+from motionstream.models.derivative_filters import derivative_filters
+from motionstream.training.feature_loss import feature_loss
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def test_equal_videos_are_at_no_distance_and_a_blank_one_at_about_one(texture: T
 
 
 def test_filters_see_no_flat_colour_and_each_its_own_direction() -> None:
-    filters = derivative_filters()
+    filters = derivative_filters(4, 2, 0.9)
     torch.testing.assert_close(filters.sum((2, 3)), torch.zeros(len(filters), 1), atol=1e-6, rtol=0)
     torch.testing.assert_close(filters.square().sum((1, 2, 3)), torch.ones(len(filters)))
     stripes = torch.sin(torch.arange(20.0)).expand(1, 1, 20, 20)

@@ -16,7 +16,7 @@ from motionstream.streaming.clip_sampler import sample_clip
 from motionstream.training import distributed
 from motionstream.training.batch import BatchSettings, ClipBatch, make_batch
 from motionstream.training.causal_init import CausalInitSettings, TrajectoryBatch, causal_init_loss, draw_memory
-from motionstream.training.clip_condition import clip_condition
+from motionstream.training.clip_condition import EncodedMotion, clip_condition
 from motionstream.training.footprint import NetworkSize, footprint
 from motionstream.training.hardware import GPUS, parse_machine
 from motionstream.training.latent_cache import LatentClip
@@ -109,7 +109,8 @@ def test_the_trajectories_evaluate_what_is_planned(
     student: Networks, batch: ClipBatch, one_step: Preset, vae: TinyVAE
 ) -> None:
     steps = shifted_timesteps(one_step.distillation.teacher_steps, one_step.shift)
-    told = clip_condition(student, batch, vae, UNPROMPTED)
+    motion = EncodedMotion.of(batch, batch.tracks, student.track_head.config, vae)
+    told = clip_condition(student.track_head, motion, batch, vae, UNPROMPTED)
     with counting(student) as counts:
         sample_clip(student.transformer, told, steps, one_step.distillation.guidance, torch.randn_like(batch.latents))
     assert counts == counts_of(planned(one_step, "trajectories").updates[0])

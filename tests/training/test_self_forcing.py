@@ -13,11 +13,12 @@ from motionstream.models.vae.tiny import TinyVAE
 from motionstream.streaming.guidance import JointGuidance, guided_clean, predict_clean
 from motionstream.training import unroll as unroll_module
 from motionstream.training.batch import BatchSettings, ClipBatch, make_batch
-from motionstream.training.clip_condition import clip_channels, clip_condition
+from motionstream.training.clip_condition import EncodedMotion, clip_condition
 from motionstream.training.flow import add_noise
 from motionstream.training.latent_cache import LatentClip
 from motionstream.training.loop import LoopSettings, Run
 from motionstream.training.networks import Networks
+from motionstream.training.presets import Preset
 from motionstream.training.self_forcing import CRITIC, SelfForcing, SelfForcingSettings
 from motionstream.training.trainee import Trainee, TraineeSettings
 from motionstream.training.unroll import unroll
@@ -69,9 +70,10 @@ def test_the_direction_is_the_difference_of_the_scores_in_units_of_the_teacher_s
     times = torch.full((2,), at)
     noisy = add_noise(made, torch.randn(made.shape, generator=draw), times)
     with torch.no_grad():
-        told = clip_condition(teacher, batch, stage.vae, UNPROMPTED)
+        motion = EncodedMotion.of(batch, batch.tracks, teacher.track_head.config, stage.vae)
+        told = clip_condition(teacher.track_head, motion, batch, stage.vae, UNPROMPTED)
         real = guided_clean(teacher.transformer, noisy, times, told, JointGuidance())
-        own = clip_channels(student, batch, batch.tracks, stage.vae)
+        own = motion.channels(student.track_head)
         fake = predict_clean(student.transformer, noisy, times, own, batch.prompt_embeds)
     for sample in range(2):
         scale = (made - real)[sample, :, 1:].abs().mean()
@@ -172,3 +174,18 @@ def test_sink_and_window_are_fixed_or_drawn_for_every_batch(
             drawn.streamed(student, batch, chance(seed))
     assert (set(sizes) == {(3, 3)}) != random
     assert all(0 <= sink <= 3 and 0 <= window <= 3 for sink, window in sizes)
+
+
+def test_nothing_is_decoded_where_nobody_looks_at_it(
+    stage: SelfForcing, preset: Preset, batch: ClipBatch, stream: StreamConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decodings: list[int] = []
+    original = unroll_module.decoded
+    monkeypatch.setattr(unroll_module, "decoded", lambda *args: decodings.append(1) or original(*args))
+    for carried, expected in (("picture", 3), ("latents", 0), ("nothing", 0)):
+        student = Networks.fresh(preset.transformer, replace(preset.track_head, copy=carried))
+        decodings.clear()
+        with torch.no_grad():
+            chunks = list(unroll(student, batch, stream, stage.vae, chance()))
+        assert len(decodings) == expected
+        assert all((chunk.video is not None) == bool(expected) for chunk in chunks)

@@ -14,7 +14,7 @@ from motionstream.models.vae.tiny import TinyVAE, TinyVAEConfig
 from motionstream.streaming.clip_sampler import sample_clip
 from motionstream.training.batch import BatchSettings, make_batch
 from motionstream.training.causal_init import CausalInitSettings, causal_init_loss
-from motionstream.training.clip_condition import clip_condition
+from motionstream.training.clip_condition import EncodedMotion, clip_condition
 from motionstream.training.latent_cache import LatentCache
 from motionstream.training.networks import Networks
 from motionstream.training.presets import Preset
@@ -57,7 +57,8 @@ def test_a_trajectory_holds_the_teacher_s_states_and_where_they_lead(solver: Sol
     batch = cache.batch([0, 1, 2, 3])
     assert batch.states.shape == (2, 4, 4, 6, 4, 6)
     teacher, preset = solver.teacher, solver.preset
-    told = clip_condition(teacher, batch.clip, solver.vae, cache.unprompted)
+    motion = EncodedMotion.of(batch.clip, batch.clip.tracks, teacher.track_head.config, solver.vae)
+    told = clip_condition(teacher.track_head, motion, batch.clip, solver.vae, cache.unprompted)
     noise = batch.states[0]
     with torch.no_grad():
         made = sample_clip(

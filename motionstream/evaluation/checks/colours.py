@@ -17,19 +17,9 @@ from motionstream.errors import InputError
 from motionstream.evaluation.generation import Generate, generated
 from motionstream.evaluation.interval import Interval, bootstrap_interval
 from motionstream.evaluation.report import Section
+from motionstream.hues import HUES
 from motionstream.tracks import Tracks
 
-HUES = {
-    "red": (348, 368),
-    "orange": (20, 38),
-    "yellow": (49, 64),
-    "green": (90, 150),
-    "teal": (170, 190),
-    "blue": (205, 245),
-    "purple": (262, 286),
-    "pink": (300, 332),
-}
-"""Hues in degrees that each word surely means; red goes on past 360. A hue between two is the nearer one's."""
 NO_COLOUR = "none"
 CHANCE = 1 / len(HUES)
 _GREY_SATURATION, _GREY_CHROMA = 0.16, 0.1

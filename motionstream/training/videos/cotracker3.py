@@ -12,7 +12,8 @@ from motionstream.tracks import Tracks
 from motionstream.training.videos.tracker import scattered_points
 
 INSTALL_COMMAND: Final = "pip install git+https://github.com/facebookresearch/co-tracker"
-WEIGHTS_URL: Final = "https://huggingface.co/facebook/cotracker3/resolve/main/scaled_offline.pth"
+HUB_ID: Final = "facebook/cotracker3"
+WEIGHTS_FILE: Final = "scaled_offline.pth"
 _WINDOW_FRAMES = 60  # of the published offline model
 
 
@@ -27,7 +28,7 @@ class CoTracker3:
         """Load it.
 
         Args:
-            weights: `scaled_offline.pth`; by default PyTorch's hub downloads and keeps it.
+            weights: `scaled_offline.pth`; by default it is fetched from the hub.
             device: Where it runs.
 
         Raises:
@@ -60,14 +61,14 @@ class CoTracker3:
 
 
 def _load_weights(model: torch.nn.Module, path: Path | None) -> None:
+    from huggingface_hub import hf_hub_download
+
     try:
-        if path is None:
-            state = torch.hub.load_state_dict_from_url(WEIGHTS_URL, map_location="cpu", weights_only=True)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)  # nothing in the file is executed
+        file = path or hf_hub_download(HUB_ID, WEIGHTS_FILE)
+        state = torch.load(file, map_location="cpu", weights_only=True)  # nothing in the file is executed
         model.load_state_dict(state.get("model", state))
     except Exception as error:  # a download, a file, a pickle or a network that does not fit, each fails in its own way
         raise CheckpointError(
-            f"{path or WEIGHTS_URL}: wanted CoTracker3's weights, could not load them: {error}. "
-            f"Download {WEIGHTS_URL} and give its path."
+            f"{path or HUB_ID}: wanted CoTracker3's weights, could not load them: {error}. "
+            f"Download {WEIGHTS_FILE} of {HUB_ID} and give its path."
         ) from error

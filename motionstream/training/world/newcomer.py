@@ -6,22 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from motionstream.hues import HUES
 from motionstream.training.world.colour import Palette, colour_names
 from motionstream.training.world.shape import Shape
 from motionstream.training.world.sprite import Sprite, make_sprite
 
-# Hues in degrees of which nobody doubts the name; red goes on past 360.
-_HUES = {
-    "red": (348, 368),
-    "orange": (20, 38),
-    "yellow": (49, 64),
-    "green": (90, 150),
-    "teal": (170, 190),
-    "blue": (205, 245),
-    "purple": (262, 286),
-    "pink": (300, 332),
-}
-COLOURS = tuple(_HUES)
+COLOURS = tuple(HUES)
 _NAMED_SHARE = 0.75
 _TRIES = 12
 
@@ -58,7 +48,7 @@ def paint_newcomer(
 
 def _shades(rng: np.random.Generator, colour: str) -> Palette:
     """Strong shades of about one hue, RGB in 0..255, shape [4 3]."""
-    low, high = _HUES[colour]
+    low, high = HUES[colour]
     hue = np.clip(rng.uniform(low, high) + rng.uniform(-4, 4, 4), low, high) % 360
     saturation = rng.uniform(0.55, 0.85, 4) if colour == "pink" else rng.uniform(0.65, 1, 4)
     hsv = np.stack([hue, saturation, rng.uniform(0.65, 1, 4)], axis=-1).astype(np.float32)
