@@ -182,10 +182,16 @@ class Configure(Message):
 
 
 class Ping(Message):
-    """Answered by `Pong` at once."""
+    """Answered by `Pong` at once.
+
+    Attributes:
+        t_ms: Now, by the client's clock.
+        round_trip_ms: What the client measured by earlier pings: the server plans the next chunk that much earlier.
+    """
 
     type: Literal["ping"] = "ping"
     t_ms: _Time
+    round_trip_ms: _Time | None = None
 
 
 class Bye(Message):
@@ -351,7 +357,7 @@ class Stats(Message):
         stages_ms: The newest chunk's time by stage: tracks, denoise, decode, cache_write, wait (for a turn), encode.
         control_to_photon_ms: From an event's time to the display of the first frame that it moved; one clock, the
             client's.
-        round_trip_ms: Of `ping`.
+        round_trip_ms: What the client last said in `ping`.
         dropped: Frames that were left out.
         queued_frames: Frames that were made and not yet shown.
         recording_seconds: Of the recording that is going on; None where there is none.
