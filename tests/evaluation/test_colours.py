@@ -89,7 +89,16 @@ def test_kinds_are_reported_apart() -> None:
     section = check_colours(tells_by_place, scenes).section()
     assert section.summary["share_found_uncovered"].mean == 1
     assert section.summary["share_found_entering"].mean == 0
-    assert "entering 0%, uncovered 100%" in section.verdict
+    assert section.verdict.startswith("uncovered: 100%")
+    assert section.verdict.endswith("entering 0%")
+
+
+def test_the_demand_is_made_of_what_is_uncovered_because_the_tracks_tell_its_place() -> None:
+    scenes = [colour_scene("blue"), colour_scene("green", "entering")]
+    entering_only = lambda image, tracks, prompt, seed: (reading if seed == 1 else lazy)(image, tracks, prompt, seed)  # noqa: E731
+    assert not check_colours(entering_only, scenes).passed
+    uncovered_only = lambda image, tracks, prompt, seed: (reading if seed == 0 else lazy)(image, tracks, prompt, seed)  # noqa: E731
+    assert check_colours(uncovered_only, scenes).passed
 
 
 @pytest.mark.parametrize("colour", HUES)
