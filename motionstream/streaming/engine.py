@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from motionstream.config import StreamConfig
-from motionstream.errors import CheckpointError, InputError, MotionStreamError, ProviderError
+from motionstream.errors import CheckpointError, InputError
 from motionstream.models.checkpoint import Checkpoint, load_checkpoint
 from motionstream.models.vae.tiny import TinyVAE
 from motionstream.providers import StreamInfo, TrajectoryProvider, Window
@@ -22,8 +21,8 @@ from motionstream.streaming.compilation import compile_networks
 from motionstream.streaming.device import choose_device, choose_dtype
 from motionstream.streaming.image import Fit, fit_image
 from motionstream.streaming.model import StreamModel
+from motionstream.streaming.provider_calls import read_tracks, start_provider
 from motionstream.streaming.session import SessionState, StreamSession, VideoChunk
-from motionstream.tracks import Tracks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -85,6 +84,9 @@ class StreamEngine:
         seed: int = 0,
         *,
         fit: Fit = "crop",
+        timesteps: tuple[float, ...] | None = None,
+        sink_frames: int | None = None,
+        window_frames: int | None = None,
     ) -> StreamSession:
         """Begin a video from a picture.
 
@@ -93,15 +95,19 @@ class StreamEngine:
             prompt: What the video shows.
             seed: The same seed and input give the same frames.
             fit: How the picture is brought to the stream's size; `StreamSession.picture` says what was done.
+            timesteps: Denoising timesteps of this session; None are the checkpoint's.
+            sink_frames: Latent frames of this session's attention sink; None are the checkpoint's.
+            window_frames: Latent frames of its window; None are the checkpoint's.
 
         Raises:
-            InputError: The picture cannot be used, or the prompt or the seed is none.
+            InputError: The picture cannot be used, the prompt or the seed is none, or the timesteps or the memory are.
             CheckpointError: The text encoder's weights cannot be loaded.
         """
         if not isinstance(prompt, str):
             raise InputError(f"Prompt: wanted text, got {type(prompt).__name__}.")
         picture = fit_image(image, height=self.config.height, width=self.config.width, fit=fit)
-        return StreamSession(self._model, seed, SessionState.start(self._model, picture, prompt, seed))
+        model = self._model.varied(timesteps=timesteps, sink_frames=sink_frames, window_frames=window_frames)
+        return StreamSession(model, seed, SessionState.start(model, picture, prompt, seed))
 
     def stream(
         self,
@@ -135,10 +141,9 @@ class StreamEngine:
     ) -> Generator[VideoChunk, None, None]:
         """Like `stream`, for a new session that the caller has opened."""
         try:
-            with _blamed(provider, "start"):
-                provider.start(self._info(session))
+            start_provider(provider, self._info(session))
             while num_frames is None or self.config.first_video_frame(session.num_chunks) < num_frames:
-                tracks = _read(provider, Window.of_chunk(self.config, session.num_chunks))
+                tracks = read_tracks(provider, Window.of_chunk(self.config, session.num_chunks))
                 yield _cut(session.step(tracks), num_frames)
         finally:
             provider.close()
@@ -167,31 +172,6 @@ def embedded_checkpoint() -> Path:
             "checkpoint folder or hub id."
         )
     return folder
-
-
-def _read(provider: TrajectoryProvider, window: Window) -> Tracks:
-    with _blamed(provider, "read"):
-        tracks = provider.read(window)
-        if not isinstance(tracks, Tracks) or tracks.num_frames != window.num_frames:
-            got = f"{tracks.num_frames} frames" if isinstance(tracks, Tracks) else type(tracks).__name__
-            raise ProviderError(
-                f"{type(provider).__name__}.read: wanted Tracks of {window.num_frames} video frames, got {got}. "
-                "Tell its authors."
-            )
-    return tracks
-
-
-@contextmanager
-def _blamed(provider: TrajectoryProvider, method: str) -> Iterator[None]:
-    """A stranger's code may fail in any way; say whose it was."""
-    try:
-        yield
-    except MotionStreamError:
-        raise
-    except Exception as error:
-        raise ProviderError(
-            f"{type(provider).__name__}.{method} failed: {type(error).__name__}: {error}. Tell its authors."
-        ) from error
 
 
 def _cut(chunk: VideoChunk, num_frames: int | None) -> VideoChunk:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -44,6 +44,29 @@ class StreamModel:
             conditioner=Conditioner(checkpoint),
             steps=DenoisingSteps.of(checkpoint.transformer, checkpoint.stream.timesteps),
         )
+
+    @torch.inference_mode()
+    def varied(
+        self, *, timesteps: tuple[float, ...] | None, sink_frames: int | None, window_frames: int | None
+    ) -> StreamModel:
+        """The same weights with other timesteps or another memory; what is None stays.
+
+        Raises:
+            InputError: The timesteps do not fall within (0, 1000], or a number of frames is below 0.
+        """
+        before = self.checkpoint.stream
+        stream = replace(
+            before,
+            timesteps=before.timesteps if timesteps is None else timesteps,
+            sink_frames=before.sink_frames if sink_frames is None else sink_frames,
+            window_frames=before.window_frames if window_frames is None else window_frames,
+        )
+        if stream == before:
+            return self
+        steps = self.steps
+        if stream.timesteps != before.timesteps:
+            steps = DenoisingSteps.of(self.checkpoint.transformer, stream.timesteps)
+        return replace(self, checkpoint=replace(self.checkpoint, stream=stream), steps=steps)
 
     def new_cache(self) -> KVCache:
         """The empty memory of a stream."""

@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from motionstream.config import StreamConfig
 from motionstream.errors import InputError, TracksError
 from motionstream.models.kv_cache import KVCache
 from motionstream.models.track_condition import Newest
 from motionstream.models.track_memory import TrackMemory
 from motionstream.models.vae.protocol import StreamState
 from motionstream.models.wan.transformer import PromptContext
+from motionstream.streaming.held_bytes import held_bytes
 from motionstream.streaming.image import Fit, FittedImage, fit_image
 from motionstream.streaming.model import StreamModel, to_uint8
 from motionstream.streaming.profiling import StageTimes, Stopwatch
@@ -97,6 +99,11 @@ class SessionState:
             refresh=None,
         )
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory that it holds on to; several states of a stream share some of it."""
+        return held_bytes(self)
+
     def copy(self) -> SessionState:
         """An independent copy; only the cache takes memory, all else is never changed in place."""
         return replace(self, cache=self.cache.clone())
@@ -120,6 +127,16 @@ class StreamSession:
     def num_chunks(self) -> int:
         """Chunks made so far; also the number of the next one."""
         return self._state.num_chunks
+
+    @property
+    def config(self) -> StreamConfig:
+        """Size, frame rate, memory and timesteps of this stream."""
+        return self._model.checkpoint.stream
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that a snapshot would hold on to; several snapshots of a stream share some of it."""
+        return self._state.num_bytes
 
     @property
     def picture(self) -> FittedImage:

@@ -1,0 +1,61 @@
+"""Calls of a provider, whose code is a stranger's: what fails there is said to be its."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from motionstream.errors import MotionStreamError, ProviderError
+from motionstream.providers import StreamInfo, TrajectoryProvider, Window
+from motionstream.tracks import Tracks
+
+
+def start_provider(provider: TrajectoryProvider, info: StreamInfo) -> None:
+    """Begin a stream.
+
+    Raises:
+        ProviderError: The provider failed.
+    """
+    with _blamed(provider, "start"):
+        provider.start(info)
+
+
+def handle_event(provider: TrajectoryProvider, event: Mapping[str, Any]) -> None:
+    """Hand over an event.
+
+    Raises:
+        InputError: The event makes no sense to the provider.
+        ProviderError: The provider failed.
+    """
+    with _blamed(provider, "handle"):
+        provider.handle(event)
+
+
+def read_tracks(provider: TrajectoryProvider, window: Window) -> Tracks:
+    """Tracks for the frames of a chunk.
+
+    Raises:
+        ProviderError: The provider failed, or gave something else.
+    """
+    with _blamed(provider, "read"):
+        tracks = provider.read(window)
+        if not isinstance(tracks, Tracks) or tracks.num_frames != window.num_frames:
+            got = f"{tracks.num_frames} frames" if isinstance(tracks, Tracks) else type(tracks).__name__
+            raise ProviderError(
+                f"{type(provider).__name__}.read: wanted Tracks of {window.num_frames} video frames, got {got}. "
+                "Tell its authors."
+            )
+    return tracks
+
+
+@contextmanager
+def _blamed(provider: TrajectoryProvider, method: str) -> Iterator[None]:
+    try:
+        yield
+    except MotionStreamError:
+        raise
+    except Exception as error:
+        raise ProviderError(
+            f"{type(provider).__name__}.{method} failed: {type(error).__name__}: {error}. Tell its authors."
+        ) from error

@@ -1,0 +1,187 @@
+"""Replay: a control log -> the same video again, by the code that made it live."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from motionstream.errors import InputError
+from motionstream.providers import TrajectoryProvider, Window, load_provider
+from motionstream.streaming.control_log import Control, CutControl, EventControl, LogHeader, PromptControl
+from motionstream.streaming.loaded_log import LoadedLog
+from motionstream.streaming.provider_calls import handle_event, read_tracks, start_provider
+from motionstream.streaming.session import StreamSession, VideoChunk
+
+if TYPE_CHECKING:
+    from motionstream.streaming.engine import StreamEngine
+    from motionstream.streaming.history import History
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A control that made no sense, and changed nothing.
+
+    Attributes:
+        control: What was refused.
+        reason: Why, for people.
+    """
+
+    control: Control
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppliedChunk:
+    """A chunk, and what became of the controls that came before it.
+
+    Attributes:
+        chunk: The chunk.
+        controls: Those that were applied; they are what a log keeps.
+        refused: Those that were not.
+    """
+
+    chunk: VideoChunk
+    controls: tuple[Control, ...]
+    refused: tuple[Refusal, ...]
+
+
+def apply_chunk(
+    session: StreamSession, provider: TrajectoryProvider, controls: Iterable[Control], window: Window
+) -> AppliedChunk:
+    """Apply controls in their order, read the motion and make the next chunk: one turn of a stream, live or again.
+
+    Raises:
+        ProviderError: The provider failed.
+        TracksError: The window is not that of the session's next chunk.
+    """
+    applied, refused = list[Control](), list[Refusal]()
+    for control in controls:
+        try:
+            _apply(session, provider, control)
+        except InputError as error:
+            refused.append(Refusal(control=control, reason=str(error)))
+        else:
+            applied.append(control)
+    chunk = session.step(read_tracks(provider, window))
+    return AppliedChunk(chunk=chunk, controls=tuple(applied), refused=tuple(refused))
+
+
+def begin(engine: StreamEngine, header: LogHeader) -> StreamSession:
+    """Open the session that a header tells of.
+
+    Raises:
+        InputError: The engine's streams have another size, frame rate or chunk length.
+    """
+    _check_fits(engine, header)
+    stream = header.stream
+    return engine.open_session(
+        header.pixels,
+        header.prompt,
+        header.seed,
+        timesteps=stream.timesteps,
+        sink_frames=stream.sink_frames,
+        window_frames=stream.window_frames,
+    )
+
+
+def begin_provider(header: LogHeader) -> TrajectoryProvider:
+    """Make and start the provider that a header tells of.
+
+    Raises:
+        ProviderError: There is no such provider, or it failed.
+    """
+    provider = load_provider(header.provider, header.settings)
+    start_provider(provider, header.info)
+    return provider
+
+
+def provider_at(log: LoadedLog, chunk: int) -> TrajectoryProvider:
+    """A new provider, brought to the beginning of a chunk by what it was told before; no network is run.
+
+    Raises:
+        ProviderError: There is no such provider, or it failed.
+    """
+    provider = begin_provider(log.header)
+    for index in range(chunk):
+        for control in log.controls(index):
+            if isinstance(control, EventControl):
+                handle_event(provider, control.event)
+        read_tracks(provider, Window.of_chunk(log.header.stream, index))
+    return provider
+
+
+def rewind(session: StreamSession, history: History, log: LoadedLog, chunk: int) -> TrajectoryProvider:
+    """Bring a session to the beginning of an earlier chunk, and give the provider to go on with.
+
+    Chunks between the nearest snapshot and the wanted one are made again.
+
+    Args:
+        session: The session; also where it fails half-way it is a state that it once was in.
+        history: Its snapshots.
+        log: Its log; what it says of the wanted chunk and later ones is not applied.
+        chunk: 0 up to the chunks made.
+
+    Raises:
+        InputError: There is no such chunk yet.
+        ProviderError: The provider failed.
+    """
+    if not 0 <= chunk <= session.num_chunks:
+        raise InputError(f"Seek: wanted a chunk from 0 to {session.num_chunks}, got {chunk}.")
+    start, state = history.nearest(chunk)
+    session.restore(state)
+    provider = provider_at(log, start)
+    for index in range(start, chunk):
+        apply_chunk(session, provider, log.controls(index), Window.of_chunk(session.config, index))
+    return provider
+
+
+def replay(engine: StreamEngine, log: LoadedLog, num_chunks: int | None = None) -> Generator[VideoChunk, None, None]:
+    """Make the video of a log again, to the bit where the model, the device and the number type are the same.
+
+    The session opens at once. Closing the iterator closes the provider.
+
+    Args:
+        engine: With the checkpoint of the log, or another one of the same size.
+        log: What was done.
+        num_chunks: How many chunks; None are as many as the log tells of.
+
+    Raises:
+        InputError: The engine's streams have another shape; while iterating: it cannot do what the log says.
+        ProviderError: The provider is not installed, or failed.
+    """
+    session, provider = begin(engine, log.header), begin_provider(log.header)
+    return _chunks(session, provider, log, log.num_chunks if num_chunks is None else num_chunks)
+
+
+def _chunks(
+    session: StreamSession, provider: TrajectoryProvider, log: LoadedLog, num_chunks: int
+) -> Generator[VideoChunk, None, None]:
+    try:
+        for index in range(num_chunks):
+            made = apply_chunk(session, provider, log.controls(index), Window.of_chunk(session.config, index))
+            for refusal in made.refused:
+                raise InputError(f"Replay, chunk {index}: what was done live was refused now: {refusal.reason}")
+            yield made.chunk
+    finally:
+        provider.close()
+
+
+def _apply(session: StreamSession, provider: TrajectoryProvider, control: Control) -> None:
+    match control:
+        case EventControl():
+            handle_event(provider, control.event)
+        case PromptControl():
+            session.set_prompt(control.prompt)
+        case CutControl():
+            session.cut(control.pixels, control.prompt)
+
+
+def _check_fits(engine: StreamEngine, header: LogHeader) -> None:
+    for name in ("width", "height", "fps", "chunk_frames"):
+        wanted, got = getattr(header.stream, name), getattr(engine.config, name)
+        if wanted != got:
+            raise InputError(
+                f"Control log: wanted a model whose streams have {name} {wanted}, got {got}. "
+                f"Give the checkpoint that the log was made with: {header.checkpoint}."
+            )
