@@ -254,7 +254,8 @@ class ControlLog:
             self._file.seek(0)
             stop = len(self._file.readline())
             for line in self._file:
-                if json.loads(line)["chunk"] >= chunk:
+                entry = json.loads(line)
+                if entry["chunk"] >= chunk or entry["type"] == "end":
                     break
                 stop += len(line)
             self._file.truncate(stop)
