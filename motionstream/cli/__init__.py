@@ -16,6 +16,7 @@ from motionstream.cli.console import INTERRUPTED, log_to_console, print_error
 from motionstream.cli.evaluate import Evaluate
 from motionstream.cli.generate import Generate
 from motionstream.cli.providers import Providers
+from motionstream.cli.replay import Replay
 from motionstream.cli.train import Train
 from motionstream.errors import MotionStreamError
 
@@ -30,6 +31,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Callable[..., Command]] = {
     "generate": Generate,
+    "replay": Replay,
     "bench": Bench,
     "evaluate": Evaluate,
     "compare": Compare,
