@@ -45,8 +45,8 @@ class Trajectories(Guided, Parts):
 
     folder: Path = RUNS / "trajectories"
     """Where the shards go; those that lie there are left alone."""
-    latents: Path = RUNS / "latents"
-    """Folder of the encoded clips whose first pictures, prompts and tracks are told."""
+    latents: tuple[Path, ...] = (RUNS / "latents",)
+    """Folders of the encoded clips whose first pictures, prompts and tracks are told."""
     number: int | None = None
     """Trajectories to end up with; by default the preset's."""
     seed: int = 0
@@ -78,7 +78,7 @@ class Trajectories(Guided, Parts):
                 raise InputError(f"--{flag}: wanted at least 1, got {value}.")
         solver = Solver(
             teacher=averaged_networks(self.teacher, preset).to(device).requires_grad_(False),
-            cache=LatentCache(self.latents),
+            cache=LatentCache(*self.latents),
             vae=base.vae,
             preset=preset,
             seed=self.seed,
@@ -101,8 +101,8 @@ class TrainCausalInit(ClipSteps):
 
     folder: Path = RUNS / "causal_init"
     """Folder of the run."""
-    latents: Path = RUNS / "trajectories"
-    """Folder of the trajectories."""
+    latents: tuple[Path, ...] = (RUNS / "trajectories",)
+    """Folders of the trajectories."""
     from_run: Path | None = RUNS / "teacher"
     """Folder of the run whose averaged weights to start from: the teacher's."""
 
@@ -116,7 +116,7 @@ class TrainCausalInit(ClipSteps):
         device = self.prepared()
         base = self.source().load(device)
         stage, networks = self.settled(base.preset.causal_init), self.begin(base, device)
-        cache = TrajectoryCache(self.latents)
+        cache = TrajectoryCache(*self.latents)
         loss = causal_init_loss(CausalInitSettings(), base.preset.stream, base.vae, base.channel_weights(device))
         run = Run(networks, stage.loop, self.folder, self.seed)
         run.resume()
@@ -158,7 +158,7 @@ class TrainSelfForcing(Guided, ClipSteps):
         device = self.prepared()
         base = self.source().load(device)
         preset = self.guided(base.preset)
-        stage, cache = self.settled(preset.self_forcing), LatentCache(self.latents)
+        stage, cache = self.settled(preset.self_forcing), LatentCache(*self.latents)
         teacher = averaged_networks(self.teacher, preset).to(device).requires_grad_(False)
         shard(teacher)
         critic = averaged_networks(self.teacher, preset).to(device).train()

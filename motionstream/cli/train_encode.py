@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -36,6 +36,10 @@ class Encode(Parts):
     """Video frames from a clip's start to the next one's; by default a clip's length."""
     shards: int = 40
     """Procedural shards to end up with, of 256 clips and 190 MB each."""
+    newcomer_every: int = 3
+    """One procedural clip of so many shows something that its first frame does not and its caption names; 0: none."""
+    first_seed: int | None = None
+    """Seed of the first procedural clip; another one for another folder of clips."""
     workers: int = 2
     """Processes for procedural clips; on the CPU each works on one core."""
     device: str = "cpu"
@@ -43,9 +47,10 @@ class Encode(Parts):
 
     def run(self) -> int:
         """Make the shards that are missing."""
-        for flag, value in (("shards", self.shards), ("workers", self.workers), ("hop", self.hop)):
-            if value is not None and value < 1:
-                raise InputError(f"--{flag}: wanted at least 1, got {value}.")
+        least = {"shards": 1, "workers": 1, "hop": 1, "newcomer_every": 0, "first_seed": 0}
+        for name, smallest in least.items():
+            if (value := getattr(self, name)) is not None and value < smallest:
+                raise InputError(f"--{name.replace('_', '-')}: wanted at least {smallest}, got {value}.")
         if self.videos is not None and (self.data is None or self.data.suffix.lower() != ".csv"):
             raise InputError(f"--videos {self.videos}: it goes with a CSV. Name one by --data, or leave it out.")
         return self._procedural() if self.data is None else self._videos(self.data)
@@ -56,7 +61,11 @@ class Encode(Parts):
         from motionstream.training.encoding import EncodingSettings, encode_shards, missing_shards
 
         source = self.source()
-        settings = EncodingSettings(num_shards=self.shards, num_frames=source.preset.num_frames)
+        settings = EncodingSettings(
+            num_shards=self.shards, num_frames=source.preset.num_frames, newcomer_every=self.newcomer_every
+        )
+        if self.first_seed is not None:
+            settings = replace(settings, first_seed=self.first_seed)
         total = len(missing_shards(self.folder, settings))
         done = encode_shards(source, self.folder, settings, self.workers, self.device)
         for _ in track(done, "encoding", total=total, console=notes()):

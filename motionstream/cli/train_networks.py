@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class ClipSteps(Parts, Steps):
     """Flags of the stages that learn from encoded clips."""
 
-    latents: Path = RUNS / "latents"
-    """Folder of the encoded clips."""
+    latents: tuple[Path, ...] = (RUNS / "latents",)
+    """Folders of encoded clips, mixed; one that is named twice counts twice."""
     from_run: Path | None = None
     """Folder of a run whose averaged weights to start from; by default the networks are new."""
     compile: bool = False
@@ -72,7 +72,7 @@ class ClipSteps(Parts, Steps):
         from motionstream.training.clip_training import train_on_clips
         from motionstream.training.latent_cache import LatentCache
 
-        cache = LatentCache(self.latents)
+        cache = LatentCache(*self.latents)
         with watched(stage.loop.steps, draw, self.preview_every) as watch:
             run = train_on_clips(
                 folder,

@@ -37,22 +37,22 @@ class LatentClip:
 
 
 class LatentCache:
-    """The shards of a folder, read as one sequence of clips; new shards are found when it is opened again.
+    """The shards of folders, read as one sequence of clips; new shards are found when it is opened again.
+
+    A folder that is named twice counts twice, so that what is rare can be seen more often.
 
     The tensors are views of the mapped files: opening reads none of them, and what is read of them can be dropped from
     memory again. Shards of procedural clips and of videos may lie beside one another where their shapes agree.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, *folders: Path) -> None:
         self.tensors: list[dict[str, Tensor]] = []
         self.captions: list[list[str]] = []
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in (path for folder in folders for path in _shards(folder)):
             with safe_open(path, "pt") as file:
                 self.tensors.append({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
                 self.captions.append(json.loads(file.metadata()["captions"]))
-        if not self.tensors:
-            raise InputError(f"Wanted encoded clips in {folder}, found none; run `motionstream train encode`.")
-        _check_alike(folder, self.tensors)
+        _check_alike(folders, self.tensors)
         self.index = [(shard, i) for shard, names in enumerate(self.captions) for i in range(len(names))]
 
     def __len__(self) -> int:
@@ -104,11 +104,19 @@ class LatentCache:
             epoch, skip = epoch + 1, 0
 
 
-def _check_alike(folder: Path, shards: list[dict[str, Tensor]]) -> None:
+def _shards(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise InputError(f"Wanted encoded clips in {folder}, found none; run `motionstream train encode`.")
+    return paths
+
+
+def _check_alike(folders: tuple[Path, ...], shards: list[dict[str, Tensor]]) -> None:
     for name in ("latents", "pictures", "prompt_embeds"):
         shapes = {tuple(shard[name].shape[1:]) for shard in shards}
         if len(shapes) > 1:
             raise InputError(
-                f"{folder}: wanted clips of one shape, got {name} of {' and '.join(map(str, sorted(shapes)))}. "
+                f"{', '.join(map(str, folders))}: wanted clips of one shape, got {name} of "
+                f"{' and '.join(map(str, sorted(shapes)))}. "
                 "Keep clips of another size, length or autoencoder in a folder of their own."
             )

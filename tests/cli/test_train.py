@@ -65,6 +65,12 @@ def test_the_stages_make_a_checkpoint_and_each_says_where_its_result_lies(
     assert "runs/text/state.pt: 2 steps on 12 captions" in capsys.readouterr().out
     train("encode", "--shards", "2", "--workers", "1")
     assert "runs/latents: 8 clips, 2 shards new" in capsys.readouterr().out
+    train("encode", "--shards", "1", "--newcomer-every", "0", "--first-seed", "7", "--folder", "runs/plain")
+    assert "runs/plain: 4 clips, 1 shards new" in capsys.readouterr().out
+    train(
+        "teacher", "--latents", "runs/latents", "runs/plain", "--folder", "runs/mixed", "--steps", "1", "--batch", "4"
+    )
+    assert "runs/mixed/state.pt: 1 steps on 12 clips" in capsys.readouterr().out
     train("teacher", "--steps", "3", "--batch", "4", "--save-every", "2", "--preview-every", "0")
     told = capsys.readouterr()
     assert "runs/teacher/state.pt: 3 steps on 8 clips" in told.out

@@ -125,3 +125,20 @@ def test_an_epoch_visits_every_clip_once_and_the_next_in_another_order(folder: P
 def test_an_order_that_starts_later_goes_on_as_if_it_had_started_at_once(folder: Path, start: int) -> None:
     cache = LatentCache(folder)
     assert list(islice(cache.order(1, start, 2), 9)) == list(islice(cache.order(1, 0, 2), start, start + 9))
+
+
+def test_folders_are_mixed_and_one_that_is_named_twice_counts_twice(
+    folder: Path, tmp_path: Path, small_vae: TinyVAE
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    write_small_shard(other / "00000.safetensors", range(200, 202), (0, 4), 9, small_vae, embed, batch=2)
+    cache = LatentCache(folder, other, other)
+    seen = [cache[position].caption for position in range(len(cache))]
+    assert seen[:5] == [LatentCache(folder)[position].caption for position in range(5)]
+    assert seen[5:7] == seen[7:9] == [small_clip(seed, num_frames=9).caption for seed in (200, 201)]
+
+
+def test_a_folder_without_clips_is_named_also_beside_another(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"encoded clips in .*nowhere, found none"):
+        LatentCache(folder, tmp_path / "nowhere")
