@@ -104,7 +104,7 @@ class AsyncLiveClient:
         self.clock = Clock()
         self._on_message = on_message
         self._inbox = Inbox()
-        self._outbox = Outbox()
+        self._outbox = Outbox(first=1 if settings.resume is None else 0)
         self._connection = Connection(settings, on_message, self._outbox.again)
         self._to_acknowledge: _Drawn | None = None
         self._decoder: FrameDecoder
@@ -146,7 +146,7 @@ class AsyncLiveClient:
 
     @property
     def received(self) -> int:
-        """First receipt: the number of the last event that arrived at the server; -1 before the first."""
+        """First receipt: the number of the last event that arrived at the server."""
         return self._outbox.received
 
     def applied(self, seq: int) -> tuple[int, int] | None:

@@ -14,14 +14,17 @@ _KEPT = 4096
 class Outbox:
     """Numbers events; keeps the newest ones until they are receipted.
 
+    Args:
+        first: Number of the first event. To the server 0 means that somebody counts anew in an old stream.
+
     Attributes:
-        received: The last event that the server receipted; -1 before the first.
+        received: The last event that the server receipted; one less than the first before there is any.
     """
 
-    def __init__(self) -> None:
-        self.received = -1
+    def __init__(self, first: int) -> None:
+        self.received = first - 1
         self._waiting: deque[TimedInput] = deque(maxlen=_KEPT)
-        self._next = 0
+        self._next = first
 
     def put(self, events: Sequence[TimedInput]) -> list[Events]:
         """Number events and give the messages that carry them."""

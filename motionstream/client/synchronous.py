@@ -108,7 +108,7 @@ class LiveClient:
 
     @property
     def received(self) -> int:
-        """First receipt: the number of the last event that arrived at the server; -1 before the first."""
+        """First receipt: the number of the last event that arrived at the server."""
         return self._live.received
 
     def applied(self, seq: int) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ def _numbered(messages: list[Events]) -> list[tuple[int, float]]:
 
 @given(st.lists(st.one_of(st.integers(0, 600), st.floats(0, 1)), max_size=12))
 def test_numbers_go_on_and_only_what_is_not_receipted_is_kept(steps: list[int | float]) -> None:
-    outbox, sent, receipted = Outbox(), 0, -1
+    outbox, sent, receipted = Outbox(first=0), 0, -1
     for step in steps:
         if isinstance(step, int):
             events = [TimedInput(t_ms=sent + i, event={"type": "move"}) for i in range(step)]
@@ -28,7 +28,7 @@ def test_numbers_go_on_and_only_what_is_not_receipted_is_kept(steps: list[int | 
 
 
 def test_a_receipt_for_what_was_never_sent_changes_nothing() -> None:
-    outbox = Outbox()
+    outbox = Outbox(first=0)
     outbox.put([TimedInput(t_ms=1, event={"type": "press"})])
     outbox.take_receipt(70)
     assert outbox.received == 0
