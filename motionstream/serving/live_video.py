@@ -1,0 +1,187 @@
+"""LiveVideo: one video in the making with all that belongs to it; what a stream does on the engine's thread."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from motionstream.errors import InputError, OutputError
+from motionstream.providers import TrajectoryProvider, Window
+from motionstream.serving.messages import Start
+from motionstream.serving.opener import Opener
+from motionstream.serving.packet import NO_FLAGS, Flag
+from motionstream.serving.presenter import Frame
+from motionstream.streaming.control_log import Control, ControlLog, End, EventControl, LogHeader
+from motionstream.streaming.control_timeline import ControlTimeline, TimedControl
+from motionstream.streaming.history import History
+from motionstream.streaming.image import FittedImage
+from motionstream.streaming.loaded_log import read_log
+from motionstream.streaming.provider_calls import start_provider
+from motionstream.streaming.replay import AppliedChunk, apply_chunk, provider_at
+from motionstream.streaming.session import StreamSession, VideoChunk
+
+Change = Callable[[int], Control]
+"""A prompt or a cut, once it is known before which chunk it comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeChunk:
+    """A chunk, and what the user did that is in it.
+
+    Attributes:
+        video: The chunk.
+        controls: What was done, with the video frame that each first moves.
+        refused: Why others were not applied, for the user.
+    """
+
+    video: VideoChunk
+    controls: tuple[TimedControl, ...]
+    refused: tuple[str, ...]
+
+    def frames(self, generation: int, fps: float) -> list[Frame]:
+        """Its frames for the presenter, each with the time of the newest event that it is the first to show."""
+        video, inputs = self.video, dict[int, float]()
+        for control in self.controls:
+            inputs[control.frame] = max(control.client_ms, inputs.get(control.frame, control.client_ms))
+        last = len(video.frames) - 1
+        return [
+            Frame(
+                pixels=pixels,
+                generation=generation,
+                chunk=video.index,
+                number=video.start_frame + place,
+                time_ms=1e3 * (video.start_frame + place) / fps,
+                input_ms=inputs.get(video.start_frame + place, math.nan),
+                flags=(Flag.CHUNK_START if place == 0 else NO_FLAGS) | (Flag.CHUNK_END if place == last else NO_FLAGS),
+            )
+            for place, pixels in enumerate(video.frames)
+        ]
+
+
+class LiveVideo:
+    """Session, provider, log and history of one video: they are begun, rewound and ended together.
+
+    Not for several threads at once: all of it belongs to the engine's thread.
+    """
+
+    def __init__(self, session: StreamSession, provider: TrajectoryProvider, log: ControlLog, history: History) -> None:
+        self._session, self._provider, self._log, self._history = session, provider, log, history
+        self._history.keep(session)
+
+    @classmethod
+    def open(
+        cls,
+        engine: Opener,
+        provider: TrajectoryProvider,
+        picture: FittedImage,
+        start: Start,
+        *,
+        log: Path,
+        history_bytes: int,
+    ) -> Self:
+        """Begin a video.
+
+        Raises:
+            InputError: The model cannot do what is asked for.
+            ProviderError: The provider failed.
+            OutputError: The log cannot be written.
+        """
+        session = engine.open_session(
+            picture.pixels,
+            start.prompt,
+            start.seed,
+            timesteps=start.timesteps,
+            sink_frames=start.sink_frames,
+            window_frames=start.window_frames,
+        )
+        header = LogHeader.of(
+            engine.checkpoint, session, provider=start.provider, settings=start.settings, fit=start.fit
+        )
+        start_provider(provider, header.info)
+        return cls(session, provider, ControlLog.create(log, header), History(history_bytes))
+
+    @property
+    def num_chunks(self) -> int:
+        """Chunks made so far; also the number of the next one."""
+        return self._session.num_chunks
+
+    def make_chunk(self, timeline: ControlTimeline, changes: Sequence[Change], now: Callable[[], float]) -> MadeChunk:
+        """Make the next chunk from what was done up to now.
+
+        Raises:
+            ProviderError: The provider failed.
+            OutputError: The log cannot be written.
+        """
+        index = self.num_chunks
+        window = Window.of_chunk(self._session.config, index)
+        timed = timeline.take(window, now())
+        events = [EventControl.of(index, control) for control in timed]
+        made = apply_chunk(self._session, self._provider, [*(change(index) for change in changes), *events], window)
+        self._keep(made)
+        applied = {control.seq for control in made.controls if isinstance(control, EventControl)}
+        return MadeChunk(
+            video=made.chunk,
+            controls=tuple(control for control in timed if control.seq in applied),
+            refused=tuple(refusal.reason for refusal in made.refused),
+        )
+
+    def rewind(self, chunk: int) -> Iterator[None]:
+        """Go back to the beginning of a chunk, in steps of which none takes longer than a chunk.
+
+        What lies between the nearest snapshot and the wanted chunk is made again.
+
+        Raises:
+            InputError: There is no such chunk yet.
+            ProviderError: The provider failed.
+        """
+        if not 0 <= chunk <= self.num_chunks:
+            raise InputError(f"Seek: wanted a chunk from 0 to {self.num_chunks}, got {chunk}.")
+        self._log.flush()
+        log = read_log(self._log.path)
+        start, state = self._history.nearest(chunk)
+        provider = provider_at(log, start)
+        self._provider.close()
+        self._provider = provider
+        self._session.restore(state)
+        self._log.truncate(chunk)
+        self._history.forget(chunk + 1)
+        yield
+        for index in range(start, chunk):
+            apply_chunk(self._session, provider, log.controls(index), Window.of_chunk(self._session.config, index))
+            self._history.keep(self._session)
+            yield
+
+    def save_log(self, path: Path) -> None:
+        """Write the control log so far, as a finished one, beside the live one.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        self._log.flush()
+        end = json.dumps(asdict(End(chunk=self.num_chunks))).encode() + b"\n"
+        try:
+            shutil.copyfile(self._log.path, path)
+            with path.open("ab") as file:
+                file.write(end)
+        except OSError as error:
+            raise OutputError(f"{path}: could not be written: {error.strerror or error}. Make room.") from error
+
+    @property
+    def log_bytes(self) -> int:
+        """Length of the control log on disk, about."""
+        return self._log.path.stat().st_size
+
+    def close(self) -> None:
+        """End it, and give back what it held; the log's file goes too."""
+        self._provider.close()
+        self._log.close()
+        self._log.path.unlink(missing_ok=True)
+
+    def _keep(self, made: AppliedChunk) -> None:
+        self._log.extend(made.controls)
+        self._history.keep(self._session)
