@@ -1,7 +1,8 @@
 """The drag provider of MotionStream: press on a thing, drag it, and its points follow.
 
 The pieces, from the outside in: `provider` (threads, recording), `script` (a drag as a file), `scene` (what is there in
-a frame), `timeline` (events in order), `pointer`, `path` and `grid` (what moves), `limits` (how fast, how smoothly).
+a frame), `timeline` (events in order), `pointer`, `path`, `grid_shape` and `grid` (what moves), `limits` (how fast, how
+smoothly).
 """
 
 from motionstream_drag.event import parse_event

@@ -14,6 +14,8 @@ from motionstream.errors import InputError
 
 Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+Radius = Annotated[float, Field(ge=0, le=0.5)]
+Spacing = Annotated[float, Field(ge=0.005, le=0.5)]
 
 
 class TimedEvent(BaseModel):
@@ -39,7 +41,23 @@ class PointerEvent(TimedEvent):
     pointer: int = 0
 
 
-class Press(PointerEvent):
+class GridEvent(TimedEvent):
+    """Something that picks a grid; what is given here overrules the settings for this grid.
+
+    Attributes:
+        radius: In widths; 0 is one point.
+        spacing: Distance of neighbouring points, in widths.
+        falloff: How much less the rim follows than the middle.
+        shape: Outline.
+    """
+
+    radius: Radius | None = None
+    spacing: Spacing | None = None
+    falloff: float | None = Field(default=None, ge=0, le=1)
+    shape: Literal["disc", "square"] | None = None
+
+
+class Press(GridEvent, PointerEvent):
     """A pointer goes down: it takes up the resting grid it touches, or picks a new one."""
 
     type: Literal["press"] = "press"
@@ -58,15 +76,29 @@ class Release(PointerEvent):
 
 
 class Pin(TimedEvent):
-    """Points that stay: one, or a grid of the given radius in widths."""
+    """Points that stay: one, or a grid of the given radius and spacing in widths."""
 
     type: Literal["pin"] = "pin"
     x: Coordinate
     y: Coordinate
-    radius: float = Field(default=0, ge=0, le=0.5)
+    radius: Radius = 0
+    spacing: Spacing | None = None
 
 
-class Path(TimedEvent):
+class Brush(TimedEvent):
+    """Points of any outline that were painted, as one grid that a press takes up.
+
+    Attributes:
+        points: Where they are.
+        pinned: They stay.
+    """
+
+    type: Literal["brush"] = "brush"
+    points: tuple[tuple[Coordinate, Coordinate], ...] = Field(min_length=1, max_length=4096)
+    pinned: bool = False
+
+
+class Path(GridEvent):
     """A grid around the first point that moves along a polyline by itself.
 
     Attributes:
@@ -95,6 +127,18 @@ class Clear(TimedEvent):
     type: Literal["clear"] = "clear"
 
 
+class Undo(TimedEvent):
+    """Lets go the newest grid, pin or path."""
+
+    type: Literal["undo"] = "undo"
+
+
+class Redo(TimedEvent):
+    """Places what was let go by the last undo where it was, unless something was placed since; a path goes on."""
+
+    type: Literal["redo"] = "redo"
+
+
 class Pause(TimedEvent):
     """Grids on pre-drawn paths wait; pointers are followed as before."""
 
@@ -108,7 +152,7 @@ class Resume(TimedEvent):
 
 
 Event = Annotated[
-    Press | Move | Release | Pin | Path | Remove | Clear | Pause | Resume,
+    Press | Move | Release | Pin | Brush | Path | Remove | Clear | Undo | Redo | Pause | Resume,
     Field(discriminator="type"),
 ]
 

@@ -6,7 +6,8 @@ a circle on a picture of any aspect.
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -18,6 +19,7 @@ Points = Float64[np.ndarray, "n 2"]
 
 _ARRIVED = 1e-3  # widths; below a pixel at any size the models make
 _TOUCH = 0.02  # widths; a grid of one point can still be touched
+_TOUCH_PAINTED = 0.05  # widths; a press between two painted points means them
 
 
 def flat_grid(radius: float, spacing: float, shape: Literal["disc", "square"]) -> Points:
@@ -46,6 +48,50 @@ def follow_weights(offsets: Points, radius: float, falloff: float) -> Float64[np
     return weights
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sketch:
+    """What a grid will be once it has ids.
+
+    Attributes:
+        middle: Position of its middle [2].
+        offsets: Of its points from the middle [n, 2].
+        weights: How much of the middle's motion each point takes [n].
+        radius: In widths.
+        smoothing_seconds: How far it lags behind what moves it.
+        pinned: It never moves.
+        painted: Its points lie anywhere; it is touched near one of them, not near its middle.
+    """
+
+    middle: Vector
+    offsets: Points
+    weights: Float64[np.ndarray, " n"]
+    radius: float
+    smoothing_seconds: float
+    pinned: bool = False
+    painted: bool = False
+
+    @classmethod
+    def paint(cls, points: Points, *, pinned: bool, smoothing_seconds: float) -> Self:
+        """Points as they are, rigid."""
+        middle: Vector = (points.min(axis=0) + points.max(axis=0)) / 2
+        offsets = points - middle
+        return cls(
+            middle=middle,
+            offsets=offsets,
+            weights=np.ones(len(points)),
+            radius=float(np.hypot(*offsets.T).max()),
+            smoothing_seconds=smoothing_seconds,
+            pinned=pinned,
+            painted=True,
+        )
+
+    def inside(self, height: float) -> Sketch:
+        """Without the points outside a picture of that height, in widths."""
+        places = self.middle + self.offsets
+        seen = ((places >= 0) & (places < (1, height))).all(axis=1)
+        return replace(self, offsets=self.offsets[seen], weights=self.weights[seen])
+
+
 class Grid:
     """A picked grid: where it was, where it is, where it should be.
 
@@ -60,23 +106,13 @@ class Grid:
         leaving: It lets go once it has arrived.
     """
 
-    def __init__(
-        self,
-        ids: Int64[np.ndarray, " n"],
-        middle: Vector,
-        offsets: Points,
-        weights: Float64[np.ndarray, " n"],
-        *,
-        radius: float,
-        since_seconds: float,
-        follower: Follower,
-        pinned: bool = False,
-    ) -> None:
-        self.ids, self.middle, self.radius, self.pinned = ids, middle, radius, pinned
-        self.origin = middle + offsets
+    def __init__(self, ids: Int64[np.ndarray, " n"], sketch: Sketch, *, since_seconds: float, max_speed: float) -> None:
+        self.ids, self.middle, self.radius, self.pinned = ids, sketch.middle, sketch.radius, sketch.pinned
+        self.origin = sketch.middle + sketch.offsets
         self.target = np.zeros(2)
         self.held, self.leaving = False, False
-        self._weights, self._follower, self._since_seconds = weights, follower, since_seconds
+        self._sketch, self._since_seconds = sketch, since_seconds
+        self._follower = Follower(max_speed, sketch.smoothing_seconds)
 
     @property
     def shift(self) -> Vector:
@@ -91,7 +127,7 @@ class Grid:
     @property
     def positions(self) -> Points:
         """Where its points are now."""
-        moved: Points = self.origin + self._weights[:, None] * self.shift
+        moved: Points = self.origin + self._sketch.weights[:, None] * self.shift
         return moved
 
     @property
@@ -114,4 +150,11 @@ class Grid:
 
     def touches(self, place: Vector) -> bool:
         """Whether a press at `place` means this grid."""
+        if self._sketch.painted:
+            return float(np.hypot(*(self.positions - place).T).min()) <= _TOUCH_PAINTED
         return self.distance(place) <= max(self.radius, _TOUCH)
+
+    def as_it_is(self) -> Sketch:
+        """A sketch of it with its points where they are now."""
+        middle = self.middle + self.shift
+        return replace(self._sketch, middle=middle, offsets=self.positions - middle)

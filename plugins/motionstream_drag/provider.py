@@ -13,6 +13,7 @@ from motionstream.errors import InputError, ProviderError
 from motionstream.providers import StreamInfo, Window
 from motionstream.tracks import Tracks
 from motionstream_drag.event import Event, TimedEvent, parse_event
+from motionstream_drag.grid_shape import check_size
 from motionstream_drag.scene import Scene
 from motionstream_drag.script import DragScript
 from motionstream_drag.settings import DragSettings
@@ -36,6 +37,8 @@ class DragProvider:
         given = settings or DragSettings()
         self._script = script or (DragScript.load(given.script) if given.script else DragScript())
         self.settings = _settings_under(self._script, given)
+        for event in self._script.events:
+            check_size(event, self.settings)
         self.limited_points: frozenset[int] = frozenset()
         self._lock = Lock()
         self._inbox: list[Event] = []
@@ -57,9 +60,10 @@ class DragProvider:
         """Take in a live event; after `close` it is dropped.
 
         Raises:
-            InputError: It is not an event of this provider.
+            InputError: It is not an event of this provider, or its grid has too many points.
         """
         parsed = parse_event(event)
+        check_size(parsed, self.settings)
         with self._lock:
             if not self._closed:
                 self._inbox.append(parsed)

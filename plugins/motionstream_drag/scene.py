@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64
@@ -10,9 +11,23 @@ from jaxtyping import Int64
 from motionstream.providers import StreamInfo
 from motionstream.tracks import Tracks
 from motionstream_drag.background import Background
-from motionstream_drag.event import Clear, Event, Move, Path, Pause, Pin, Press, Release, Remove, Resume
-from motionstream_drag.grid import Grid, Vector, flat_grid, follow_weights
-from motionstream_drag.limits import Follower
+from motionstream_drag.event import (
+    Brush,
+    Clear,
+    Event,
+    Move,
+    Path,
+    Pause,
+    Pin,
+    Press,
+    Redo,
+    Release,
+    Remove,
+    Resume,
+    Undo,
+)
+from motionstream_drag.grid import Grid, Sketch, Vector
+from motionstream_drag.grid_shape import GridShape
 from motionstream_drag.path import Polyline
 from motionstream_drag.pointer import HeldPointer
 from motionstream_drag.settings import DragSettings
@@ -28,6 +43,17 @@ class _Walk:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Undone:
+    """What an undo let go, and the rest of its path."""
+
+    sketch: Sketch
+    walk: _Walk | None
+
+
+_MOST_UNDONE = 64
+
+
 class Scene:
     """The state of one stream. Ids are counted up and never given twice.
 
@@ -41,6 +67,7 @@ class Scene:
         self._grids: list[Grid] = []
         self._pointers: dict[int, HeldPointer] = {}
         self._walks: list[_Walk] = []
+        self._undone: deque[_Undone] = deque(maxlen=_MOST_UNDONE)
         self._paused = False
         self._before = np.inf
         self._num_ids = 0
@@ -80,20 +107,29 @@ class Scene:
             case Move() | Release():
                 self._sample(event, seconds)
             case Pin():
-                self._pick(self._place(event.x, event.y), event.radius, seconds, pinned=True)
+                shape = GridShape.of(event, self._settings)
+                self._place_new(shape.sketch(self._place(event.x, event.y), pinned=True), seconds)
+            case Brush():
+                points = np.array(event.points) * (1, self._aspect)
+                smoothing = self._settings.smoothing_seconds
+                self._place_new(Sketch.paint(points, pinned=event.pinned, smoothing_seconds=smoothing), seconds)
             case Path():
                 self._walk(event, seconds)
             case Remove():
                 self._let_go([grid for grid in self._grids if grid.touches(self._place(event.x, event.y))])
             case Clear():
                 self._let_go(self._grids)
+            case Undo():
+                self._undo()
+            case Redo():
+                self._redo(seconds)
             case Pause() | Resume():
                 self._paused = isinstance(event, Pause)
 
     def _press(self, event: Press, seconds: float) -> None:
         place = self._place(event.x, event.y)
         self._release(event.pointer)  # a press without a release before it: the release was lost
-        grid = self._touched(place) or self._pick(place, self._settings.radius, seconds)
+        grid = self._touched(place) or self._place_new(self._sketch(event, place), seconds)
         if grid is not None:
             self._walks = [walk for walk in self._walks if walk.grid is not grid]
             grid.held, grid.leaving = True, False
@@ -120,7 +156,8 @@ class Scene:
 
     def _walk(self, event: Path, seconds: float) -> None:
         corners = np.array([self._place(x, y) for x, y in event.points])
-        grid = self._pick(corners[0], self._settings.radius, seconds, smoothing_seconds=0)
+        sketch = replace(self._sketch(event, corners[0]), smoothing_seconds=0)
+        grid = self._place_new(sketch, seconds)
         if grid is not None:
             grid.held = True
             self._walks.append(_Walk(grid=grid, line=Polyline(corners, event.speed, event.ease)))
@@ -144,35 +181,41 @@ class Scene:
         free = [grid for grid in self._grids if not grid.pinned and grid not in pointed and grid.touches(place)]
         return min(free, key=lambda grid: grid.distance(place), default=None)
 
-    def _pick(
-        self,
-        middle: Vector,
-        radius: float,
-        seconds: float,
-        *,
-        pinned: bool = False,
-        smoothing_seconds: float | None = None,
-    ) -> Grid | None:
-        """Pick a new grid of the points that lie in the picture, if there are any and there is room for them."""
-        settings = self._settings
-        offsets = flat_grid(radius, settings.spacing, settings.shape)
-        places = middle + offsets
-        offsets = offsets[((places >= 0) & (places < (1, self._aspect))).all(axis=1)]
-        if len(offsets) == 0 or not self._make_room(len(offsets)):
+    def _sketch(self, event: Press | Path, place: Vector) -> Sketch:
+        return GridShape.of(event, self._settings).sketch(place, smoothing_seconds=self._settings.smoothing_seconds)
+
+    def _place_new(self, sketch: Sketch, seconds: float) -> Grid | None:
+        """Place a grid that nobody let go before; what was undone cannot be redone after it."""
+        grid = self._add(sketch, seconds)
+        if grid is not None:
+            self._undone.clear()
+        return grid
+
+    def _add(self, sketch: Sketch, seconds: float) -> Grid | None:
+        """A new grid of the points that lie in the picture, if there are any and there is room for them."""
+        sketch = sketch.inside(self._aspect)
+        if len(sketch.offsets) == 0 or not self._make_room(len(sketch.offsets)):
             return None
-        smoothing = settings.smoothing_seconds if smoothing_seconds is None else smoothing_seconds
-        grid = Grid(
-            self._new_ids(len(offsets)),
-            middle,
-            offsets,
-            follow_weights(offsets, radius, settings.falloff),
-            radius=radius,
-            since_seconds=seconds,
-            follower=Follower(settings.max_speed, smoothing),
-            pinned=pinned,
-        )
+        ids = self._new_ids(len(sketch.offsets))
+        grid = Grid(ids, sketch, since_seconds=seconds, max_speed=self._settings.max_speed)
         self._grids.append(grid)
         return grid
+
+    def _undo(self) -> None:
+        if self._grids:
+            grid = self._grids[-1]
+            walk = next((walk for walk in self._walks if walk.grid is grid), None)
+            self._undone.append(_Undone(sketch=grid.as_it_is(), walk=walk))
+            self._let_go([grid])
+
+    def _redo(self, seconds: float) -> None:
+        if not self._undone:
+            return
+        undone = self._undone.pop()
+        grid = self._add(undone.sketch, seconds)
+        if grid is not None and undone.walk is not None:
+            grid.held = True
+            self._walks.append(replace(undone.walk, grid=grid))
 
     def _make_room(self, num_points: int) -> bool:
         """Let go the oldest resting grids until `num_points` more are within the limit; none if that is not enough."""

@@ -20,8 +20,11 @@ pointers = {"pointer": st.integers(0, 1)}
 kinds = st.one_of(
     *(st.fixed_dictionaries({"type": st.just(kind), **place, **pointers}) for kind in ("press", "move", "release")),
     *(st.fixed_dictionaries({"type": st.just(kind), **place}) for kind in ("pin", "remove")),
-    *(st.fixed_dictionaries({"type": st.just(kind)}) for kind in ("clear", "pause", "resume")),
-    st.just({"type": "path", "points": [[0.1, 0.1], [0.6, 0.5]], "speed": 0.5}),
+    *(st.fixed_dictionaries({"type": st.just(kind)}) for kind in ("clear", "undo", "undo", "redo", "pause", "resume")),
+    st.just({"type": "path", "points": [[0.1, 0.1], [0.6, 0.5]], "speed": 0.5, "radius": 0.2, "falloff": 0.5}),
+    st.fixed_dictionaries(
+        {"type": st.just("brush"), "points": st.just([[0.4, 0.4], [0.6, 0.5]]), "pinned": st.booleans()}
+    ),
 )
 # When it happened, by the client's clock (None: it does not say), and before which of five reads it was handed over.
 moments = st.tuples(st.none() | st.floats(0, 3.5), st.integers(0, 4), kinds)
