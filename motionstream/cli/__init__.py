@@ -10,7 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from motionstream.cli.app import App
 from motionstream.cli.bench import Bench
+from motionstream.cli.bench_serve import BenchServe
+from motionstream.cli.bench_transport import BenchTransport
 from motionstream.cli.compare import Compare
 from motionstream.cli.console import INTERRUPTED, log_to_console, print_error
 from motionstream.cli.evaluate import Evaluate
@@ -30,9 +33,12 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Callable[..., Command]] = {
+    "app": App,
     "generate": Generate,
     "replay": Replay,
     "bench": Bench,
+    "bench-transport": BenchTransport,
+    "bench-serve": BenchServe,
     "evaluate": Evaluate,
     "compare": Compare,
     "providers": Providers,
@@ -45,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, that of the error (see `motionstream.errors`), or 130."""
     import tyro
 
-    if list(sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+    arguments = _with_whole_names(sys.argv[1:] if arguments is None else arguments)
+    if arguments == ["--version"]:
         from motionstream import __version__
 
         print(__version__)
@@ -66,3 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print_error("interrupted")
         return INTERRUPTED
+
+
+def _with_whole_names(arguments: Sequence[str]) -> list[str]:
+    """`bench serve` as people write it -> `bench-serve`, the command's name; `bench` alone is one too."""
+    name = "-".join(arguments[:2])
+    return [name, *arguments[2:]] if len(arguments) > 1 and name in COMMANDS else list(arguments)
