@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from motionstream.providers import TrajectoryProvider
 from motionstream.streaming.session import SessionState, StreamSession
 
 _ALL_KEPT = 8
 """Newest chunks of which every one is kept."""
+
+
+@runtime_checkable
+class CopyableProvider(TrajectoryProvider, Protocol):
+    """A provider that can be gone back to without being told everything again."""
+
+    def copy(self) -> TrajectoryProvider:
+        """An independent provider that goes on from here by itself; with the same input both give the same tracks."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Kept:
+    state: SessionState
+    provider: CopyableProvider | None
+    num_bytes: int
 
 
 class History:
@@ -20,30 +39,36 @@ class History:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._states: dict[int, tuple[SessionState, int]] = {}  # ascending
+        self._kept: dict[int, _Kept] = {}  # ascending
 
     @property
     def chunks(self) -> list[int]:
         """Chunks at whose beginning there is a snapshot."""
-        return list(self._states)
+        return list(self._kept)
 
     @property
     def num_bytes(self) -> int:
         """Memory of all snapshots."""
-        return sum(size for _, size in self._states.values())
+        return sum(kept.num_bytes for kept in self._kept.values())
 
-    def keep(self, session: StreamSession) -> None:
+    def keep(self, session: StreamSession, provider: TrajectoryProvider | None = None) -> None:
         """Take a snapshot of a session's present state, before the controls of its next chunk; at the start too.
 
         Nothing is copied where there is no room for two snapshots.
+
+        Args:
+            session: Whose state it is.
+            provider: Copied with it, where it can be.
         """
         chunk, size = session.num_chunks, session.num_bytes
         self.forget(chunk)
-        first = next((size for _, size in self._states.values()), 0)
-        if self._states and first + size > self._max_bytes:
+        first = next((kept.num_bytes for kept in self._kept.values()), 0)
+        if self._kept and first + size > self._max_bytes:
             return
         self._thin(chunk, size)
-        self._states[chunk] = (session.snapshot(), size)
+        twin = provider.copy() if isinstance(provider, CopyableProvider) else None
+        copied = twin if isinstance(twin, CopyableProvider) else None
+        self._kept[chunk] = _Kept(state=session.snapshot(), provider=copied, num_bytes=size)
 
     def nearest(self, chunk: int) -> tuple[int, SessionState]:
         """The latest snapshot at or before the beginning of a chunk.
@@ -51,21 +76,26 @@ class History:
         Raises:
             KeyError: There is none: nothing was kept at the start.
         """
-        found = [kept for kept in self._states if kept <= chunk]
+        found = [kept for kept in self._kept if kept <= chunk]
         if not found:
             raise KeyError(f"no snapshot at or before chunk {chunk}")
-        return found[-1], self._states[found[-1]][0]
+        return found[-1], self._kept[found[-1]].state
+
+    def provider(self, chunk: int) -> TrajectoryProvider | None:
+        """A provider as it was at the beginning of a chunk; None where there is no snapshot or it cannot be copied."""
+        kept = self._kept.get(chunk)
+        return kept.provider.copy() if kept is not None and kept.provider is not None else None
 
     def forget(self, chunk: int) -> None:
         """Drop the snapshots at the beginning of a chunk and later: they belong to another branch."""
-        self._states = {kept: state for kept, state in self._states.items() if kept < chunk}
+        self._kept = {number: kept for number, kept in self._kept.items() if number < chunk}
 
     def _thin(self, newest: int, size: int) -> None:
         """Drop what is too dense for its age, then what is most dispensable, until `size` more bytes fit."""
-        first = next(iter(self._states), newest)
-        self._states = {kept: s for kept, s in self._states.items() if kept in (first, newest) or _is_due(newest, kept)}
-        while len(self._states) > 1 and self.num_bytes + size > self._max_bytes:
-            del self._states[_most_dispensable([*self._states, newest])]
+        first = next(iter(self._kept), newest)
+        self._kept = {number: kept for number, kept in self._kept.items() if number == first or _is_due(newest, number)}
+        while len(self._kept) > 1 and self.num_bytes + size > self._max_bytes:
+            del self._kept[_most_dispensable([*self._kept, newest])]
 
 
 def _is_due(newest: int, kept: int) -> bool:

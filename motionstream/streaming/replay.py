@@ -89,50 +89,37 @@ def begin_provider(header: LogHeader) -> TrajectoryProvider:
     """Make and start the provider that a header tells of.
 
     Raises:
+        InputError: It is not named as an announced one: a log that came from elsewhere imports no module of its choice.
         ProviderError: There is no such provider, or it failed.
     """
+    if ":" in header.provider:
+        raise InputError(
+            f"Control log: wanted the name of an announced provider, got {header.provider!r}. "
+            "Announce it as an entry point, see plugins/README.md."
+        )
     provider = load_provider(header.provider, header.settings)
     start_provider(provider, header.info)
     return provider
 
 
-def provider_at(log: LoadedLog, chunk: int) -> TrajectoryProvider:
-    """A new provider, brought to the beginning of a chunk by what it was told before; no network is run.
+def provider_at(log: LoadedLog, chunk: int, history: History | None = None) -> TrajectoryProvider:
+    """A provider as it was at the beginning of a chunk, to go on with.
+
+    Where the history has no copy of it, a new one is told all that the first one was told and reads all windows before
+    the chunk; no network is run.
 
     Raises:
         ProviderError: There is no such provider, or it failed.
     """
+    kept = None if history is None else history.provider(chunk)
+    if kept is not None:
+        return kept
     provider = begin_provider(log.header)
     for index in range(chunk):
         for control in log.controls(index):
             if isinstance(control, EventControl):
                 handle_event(provider, control.event)
         read_tracks(provider, Window.of_chunk(log.header.stream, index))
-    return provider
-
-
-def rewind(session: StreamSession, history: History, log: LoadedLog, chunk: int) -> TrajectoryProvider:
-    """Bring a session to the beginning of an earlier chunk, and give the provider to go on with.
-
-    Chunks between the nearest snapshot and the wanted one are made again.
-
-    Args:
-        session: The session; also where it fails half-way it is a state that it once was in.
-        history: Its snapshots.
-        log: Its log; what it says of the wanted chunk and later ones is not applied.
-        chunk: 0 up to the chunks made.
-
-    Raises:
-        InputError: There is no such chunk yet.
-        ProviderError: The provider failed.
-    """
-    if not 0 <= chunk <= session.num_chunks:
-        raise InputError(f"Seek: wanted a chunk from 0 to {session.num_chunks}, got {chunk}.")
-    start, state = history.nearest(chunk)
-    session.restore(state)
-    provider = provider_at(log, start)
-    for index in range(start, chunk):
-        apply_chunk(session, provider, log.controls(index), Window.of_chunk(session.config, index))
     return provider
 
 

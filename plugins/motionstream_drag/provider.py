@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from functools import reduce
 from threading import Lock
@@ -85,6 +86,18 @@ class DragProvider:
         """End the stream and drop what has not been read; what was recorded stays."""
         with self._lock:
             self._scene, self._closed, self._inbox = None, True, []
+
+    def copy(self) -> Self:
+        """An independent provider that goes on from here by itself; with the same events both give the same tracks.
+
+        Called from the thread that calls `read`.
+        """
+        twin = copy.copy(self)
+        twin._scene, twin._lock = copy.deepcopy(self._scene), Lock()
+        with self._lock:
+            twin._inbox = list(self._inbox)
+            twin._recorded = None if self._recorded is None else list(self._recorded)
+        return twin
 
     def record(self) -> None:
         """Keep from now on what arrives; call it before the stream starts to get all of it."""

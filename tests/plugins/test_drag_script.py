@@ -61,6 +61,24 @@ def test_a_recorded_drag_replayed_gives_identical_tracks_however_late_events_cam
     assert play(DragProvider.replay(script)) == first
 
 
+@given(moments=st.lists(moments, max_size=25), behaviour=behaviours, turn=st.integers(0, 4))
+@settings(deadline=None, max_examples=30)
+def test_a_copy_goes_on_as_its_original_does_and_neither_disturbs_the_other(moments, behaviour, turn):
+    provider, copy = DragProvider(DragSettings(**behaviour)), None
+    provider.start(INFO)
+    for index in range(5):
+        if index == turn:
+            copy = provider.copy()
+        for each in filter(None, (provider, copy)):
+            for time, due, event in moments:
+                if due == index:
+                    each.handle(event if time is None else {**event, "time_seconds": time})
+        tracks = provider.read(Window.of_chunk(CONFIG, index))
+        assert copy is None or copy.read(Window.of_chunk(CONFIG, index)) == tracks
+    provider.close()
+    assert copy.read(Window.of_chunk(CONFIG, 5)).num_frames == 12
+
+
 @given(moments=st.lists(moments, max_size=25), behaviour=behaviours)
 @settings(deadline=None, max_examples=30)
 def test_no_id_comes_back_and_no_point_exceeds_the_speed_limit(moments, behaviour):

@@ -1,11 +1,15 @@
 """Snapshots to go back to: dense where they are new, sparse where they are old, within their memory."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pydantic import BaseModel
 
+from motionstream.providers import StreamInfo, Window, load_provider
 from motionstream.streaming.engine import StreamEngine
 from motionstream.streaming.held_bytes import held_bytes
 from motionstream.streaming.history import History
@@ -114,6 +118,44 @@ def test_a_branch_drops_the_snapshots_of_the_one_it_leaves(session: StreamSessio
     assert session.prompt == "a thing moves"
     assert np.array_equal(stepped(session), old[3])
     assert not np.array_equal(new, old[3])
+
+
+def test_a_provider_is_copied_where_it_can_be_and_each_copy_goes_on_by_itself(session: StreamSession) -> None:
+    history, provider = History(AMPLE), load_provider("drag", {"radius": 0})
+    provider.start(StreamInfo(width=32, height=32, fps=16))
+    history.keep(session, provider)
+    provider.handle({"type": "pin", "x": 0.5, "y": 0.5})
+    window = Window.of_chunk(session.config, 0)
+    assert provider.read(window).num_points == 1
+    for _ in range(2):
+        copy = history.provider(0)
+        assert copy is not None
+        assert copy.read(window).num_points == 0
+        copy.handle({"type": "clear"})
+    assert provider.read(window).num_points == 1
+    stepped(session)
+    history.keep(session)
+    assert history.provider(1) is None
+    assert history.provider(7) is None
+
+
+def test_a_provider_that_cannot_be_copied_is_left_out(session: StreamSession) -> None:
+    class Plain:
+        settings_type = BaseModel
+
+        def start(self, info: StreamInfo) -> None: ...
+
+        def read(self, window: Window) -> Tracks:
+            return Tracks.empty(window.num_frames)
+
+        def handle(self, event: Mapping[str, Any]) -> None: ...
+
+        def close(self) -> None: ...
+
+    history = History(AMPLE)
+    history.keep(session, Plain())
+    assert history.chunks == [0]
+    assert history.provider(0) is None
 
 
 def test_there_is_nothing_to_go_back_to_before_the_start(session: StreamSession) -> None:
