@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from jaxtyping import UInt8
@@ -49,13 +50,7 @@ from motionstream.serving.packet import Kind, Packet
 
 _PING_SECONDS = 1.0
 _REPLY_SECONDS = 60.0
-
-
-class _Drawn(NamedTuple):
-    """A frame to acknowledge: packets are numbered anew in each connection."""
-
-    connection: int
-    packet: int
+_GIVEN = 1024  # packets that may wait to be acknowledged: more than a server sends
 
 
 def connect_async(
@@ -106,7 +101,7 @@ class AsyncLiveClient:
         self._inbox = Inbox()
         self._outbox = Outbox(first=1 if settings.resume is None else 0)
         self._connection = Connection(settings, on_message, self._outbox.again)
-        self._to_acknowledge: _Drawn | None = None
+        self._given: deque[Packet] = deque(maxlen=_GIVEN)
         self._decoder: FrameDecoder
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -272,36 +267,45 @@ class AsyncLiveClient:
         """Ask for a frame that refers to none before."""
         await self._connection.send(KeyFrame())
 
-    async def packet(self) -> Packet | None:
-        """The next frame as it travels; None when the video has ended. Acknowledges the one before.
+    async def packet(self, *, acknowledge: bool = True) -> Packet | None:
+        """The next frame as it travels, stills too; None when the video has ended.
+
+        Args:
+            acknowledge: Whether that says that the frames before were shown; else `shown` has to.
 
         Raises:
             LiveError: Something was refused or failed since; another call goes on.
         """
-        await self.shown()
+        if acknowledge:
+            await self.shown()
         packet = await self._inbox.next_packet()
         if packet is not None:
-            self._to_acknowledge = _Drawn(self._connection.number, packet.sequence)
+            self._given.append(packet)
         return packet
 
     def decode(self, packet: Packet) -> Frame:
         """The frame of a packet that `packet` gave; each once and in order, for frames refer to those before."""
         return Frame.of(packet, self._decoder.decode(packet), self._inbox.tracks_of(packet))
 
-    async def shown(self) -> None:
-        """Acknowledge the newest frame now; left out, it happens when the next one is asked for."""
-        drawn, self._to_acknowledge = self._to_acknowledge, None
-        if drawn is not None and drawn.connection == self._connection.number:
-            await self._connection.send(Ack(packet=drawn.packet, shown_ms=self.clock.now_ms()))
+    async def shown(self, packet: Packet | None = None) -> None:
+        """Acknowledge a packet, and with it all before; by default the newest that was given."""
+        if packet is None and self._given:
+            packet = self._given[-1]
+        if packet is None or not any(each is packet for each in self._given):  # done, or of a lost connection
+            return
+        while self._given.popleft() is not packet:
+            pass
+        await self._connection.send(Ack(packet=packet.sequence, shown_ms=self.clock.now_ms()))
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Frame:
-        packet = await self.packet()
-        if packet is None:
-            raise StopAsyncIteration
-        return self.decode(packet)
+        while (packet := await self.packet()) is not None:
+            frame = self.decode(packet)
+            if not frame.is_still:
+                return frame
+        raise StopAsyncIteration
 
     async def close(self, *, bye: bool = True) -> None:
         """Leave; without `bye` the stream can be taken up again by its resume token."""
@@ -345,6 +349,7 @@ class AsyncLiveClient:
                 self.clock.take(message)
             case Ready():  # the network was broken: frames under way are lost
                 self._inbox.forget_frames()
+                self._given.clear()  # packets are numbered anew
         self._on_message(message)
 
     async def _ping(self) -> None:

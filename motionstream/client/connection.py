@@ -71,7 +71,6 @@ class Connection:
 
     Attributes:
         ready: The server's answer to the newest hello.
-        number: Counts the sockets, for packets are numbered anew in each.
     """
 
     ready: Ready
@@ -82,7 +81,6 @@ class Connection:
         on_message: Callable[[ServerMessage], None],
         again: Callable[[], Sequence[Message]],
     ) -> None:
-        self.number = 0
         self._settings, self._on_message, self._again = settings, on_message, again
         self._address, self._resume = live_address(settings.url), settings.resume
         self._socket: ClientConnection
@@ -119,7 +117,6 @@ class Connection:
                 raise LiveError("time", f"{self._address}: not ready within the time given.") from error
             raise
         self._resume = self.ready.resume
-        self.number += 1
         self._opened.set()
 
     async def send(self, message: Message | Packet) -> None:

@@ -38,6 +38,11 @@ class Frame:
     packet: int
     tracks: Tracks | None
 
+    @property
+    def is_still(self) -> bool:
+        """Whether it is the picture itself, which stands until the video goes on, and no video frame."""
+        return self.index == 0 and not self.starts_chunk
+
     @classmethod
     def of(cls, packet: Packet, pixels: UInt8[np.ndarray, "h w 3"], tracks: Tracks | None) -> Frame:
         """The frame of a packet and its decoded payload."""

@@ -212,10 +212,13 @@ class LiveClient:
             LiveError: Something was refused or failed since, or no frame came in time; another call goes on.
         """
         try:
-            packet = self._do(asyncio.wait_for(self._live.packet(), timeout_seconds))
+            while (packet := self._do(asyncio.wait_for(self._live.packet(), timeout_seconds))) is not None:
+                frame = self._live.decode(packet)
+                if not frame.is_still:
+                    return frame
         except TimeoutError as error:
             raise LiveError("time", f"No frame came within {timeout_seconds:g} seconds.") from error
-        return None if packet is None else self._live.decode(packet)
+        return None
 
     def shown(self) -> None:
         """Acknowledge the newest frame now; left out, it happens when the next one is asked for."""

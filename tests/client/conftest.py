@@ -216,6 +216,7 @@ class _Conversation:
         self.server.frame, self.key = frame, True
         self.acknowledged = self.sequence
         self._tell()
+        self._send_frame(still=True)
 
     def _tell(self, description: str = "") -> None:
         status, server = self.server.status, self.server
@@ -231,18 +232,19 @@ class _Conversation:
     def _may_send(self) -> bool:
         return self.server.status == "streaming" and self.sequence - self.acknowledged < WINDOW
 
-    def _send_frame(self) -> None:
+    def _send_frame(self, *, still: bool = False) -> None:
         server, number = self.server, self.server.frame
-        if self.hello.tracks and number % CHUNK == 0:
+        if self.hello.tracks and not still and number % CHUNK == 0:
             xy = np.linspace(0.25, 0.75, CHUNK)[:, None, None] * np.ones((1, 1, 2))
             tracks = Tracks(ids=np.arange(1), xy=xy, visible=np.ones((CHUNK, 1), bool))
             self._send(Packet(kind=Kind.TRACKS, payload=encode_tracks(tracks), chunk=number // CHUNK, frame=number))
-        pixels = np.full((HEIGHT, WIDTH, 3), server.colour(number), np.uint8)
+        pixels = np.full((HEIGHT, WIDTH, 3), (1, 2, 3) if still else server.colour(number), np.uint8)
         encoded = self.encoder.encode(pixels, key=self.key)
         self.sequence += 1
         flags = Flag.KEY if encoded.key else Flag(0)
-        flags |= Flag.CHUNK_START if number % CHUNK == 0 else Flag(0)
-        flags |= Flag.CHUNK_END if number % CHUNK == CHUNK - 1 else Flag(0)
+        if not still:
+            flags |= Flag.CHUNK_START if number % CHUNK == 0 else Flag(0)
+            flags |= Flag.CHUNK_END if number % CHUNK == CHUNK - 1 else Flag(0)
         self._send(
             Packet(
                 kind=encoded.kind,
@@ -251,13 +253,13 @@ class _Conversation:
                 generation=server.generation,
                 sequence=self.sequence,
                 chunk=number // CHUNK,
-                frame=number,
+                frame=0 if still else number,
                 time_ms=1000 * number / 16,
                 input_ms=server.newest_input_ms,
             )
         )
         self.key = False
-        server.frame += 1
+        server.frame += 0 if still else 1
 
     def _say(self, message: Message) -> None:
         self.socket.send(message.model_dump_json())
