@@ -147,7 +147,8 @@ class Connection:
     async def _hello(self) -> Hello:
         settings = self._service.settings
         try:
-            event = await asyncio.wait_for(self._socket.receive(), settings.first_message_seconds)
+            async with asyncio.timeout(settings.first_message_seconds):
+                event = await self._socket.receive()
         except TimeoutError as error:
             wanted = f"No hello within {settings.first_message_seconds:g} s. Send it first."
             raise Refused(4408, Error(code="protocol", message=wanted, fatal=True)) from error
@@ -202,9 +203,11 @@ class Connection:
             self._stream.detach(self)
             for task in tasks:
                 task.cancel()
-            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
-                    logger.error("Connection of stream %s failed", self._stream.name, exc_info=outcome)
+            await asyncio.wait(tasks)
+            for task in tasks:
+                error = None if task.cancelled() else task.exception()
+                if error is not None and not isinstance(error, WebSocketDisconnect):
+                    logger.error("Connection of stream %s failed", self._stream.name, exc_info=error)
 
     def _ready(self, ticket: Ticket) -> Ready:
         service, engine = self._service, self._service.engine

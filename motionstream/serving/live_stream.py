@@ -309,7 +309,8 @@ class LiveStream:
 
     async def _sleep(self, delay: float) -> None:
         try:
-            await asyncio.wait_for(self._wake.wait(), None if math.isinf(delay) else delay)
+            async with asyncio.timeout(None if math.isinf(delay) else delay):
+                await self._wake.wait()
         except TimeoutError:
             return
 

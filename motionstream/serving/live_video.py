@@ -71,7 +71,7 @@ class LiveVideo:
 
     def __init__(self, session: StreamSession, provider: TrajectoryProvider, log: ControlLog, history: History) -> None:
         self._session, self._provider, self._log, self._history = session, provider, log, history
-        self._history.keep(session)
+        self._history.keep(session, provider)
 
     @classmethod
     def open(
@@ -144,7 +144,7 @@ class LiveVideo:
         self._log.flush()
         log = read_log(self._log.path)
         start, state = self._history.nearest(chunk)
-        provider = provider_at(log, start)
+        provider = provider_at(log, start, self._history)
         self._provider.close()
         self._provider = provider
         self._session.restore(state)
@@ -153,7 +153,7 @@ class LiveVideo:
         yield
         for index in range(start, chunk):
             apply_chunk(self._session, provider, log.controls(index), Window.of_chunk(self._session.config, index))
-            self._history.keep(self._session)
+            self._history.keep(self._session, self._provider)
             yield
 
     def save_log(self, path: Path) -> None:
@@ -184,4 +184,4 @@ class LiveVideo:
 
     def _keep(self, made: AppliedChunk) -> None:
         self._log.extend(made.controls)
-        self._history.keep(self._session)
+        self._history.keep(self._session, self._provider)

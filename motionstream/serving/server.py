@@ -18,13 +18,15 @@ from motionstream.serving.settings import ServerSettings
 from motionstream.serving.streams import Streams
 
 
-def create_app(loader: Callable[[], Opener], settings: ServerSettings | None = None) -> FastAPI:
+def create_app(engine: Opener | Callable[[], Opener], settings: ServerSettings | None = None) -> FastAPI:
     """An app with the live WebSocket at /ws/live and its HTTP routes; others may be added or mounted.
 
     Args:
-        loader: Loads the model; called once on the model's thread when the app starts, so that pages come at once.
+        engine: The model, or what loads it: called once on the model's thread when the app starts, so that pages come
+            at once.
         settings: Of the server; `app.state.service.access.token` is the token where one was made.
     """
+    loader = engine if callable(engine) else lambda: engine
     service = Service(settings or ServerSettings())
     streams = Streams(service)
 
@@ -43,7 +45,7 @@ def create_app(loader: Callable[[], Opener], settings: ServerSettings | None = N
     app = FastAPI(title="MotionStream", version=__version__, lifespan=lifespan)
     app.add_middleware(Guard, access=service.access)
     app.include_router(make_routes(service, streams))
-    app.state.service = service
+    app.state.service, app.state.streams = service, streams
 
     @app.websocket("/ws/live")
     async def live(socket: WebSocket) -> None:

@@ -93,7 +93,8 @@ class Service:
     async def settled(self, timeout: float) -> bool:
         """Wait until the model is there or failed; False where that takes longer."""
         try:
-            await asyncio.wait_for(self._settled.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._settled.wait()
         except TimeoutError:
             return False
         return True

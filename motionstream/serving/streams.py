@@ -47,6 +47,11 @@ class Streams:
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
+    def all(self) -> tuple[LiveStream, ...]:
+        """Those that are there."""
+        return tuple(self._streams.values())
+
+    @property
     def by_status(self) -> Counter[str]:
         """How many there are."""
         return Counter(stream.status for stream in self._streams.values())

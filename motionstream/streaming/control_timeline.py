@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from threading import Lock
 from typing import Any
@@ -44,6 +44,7 @@ class _Waiting:
     client_ms: float
     event: Mapping[str, Any]
     num_values: int
+    happened: float | None = None  # by the server's clock, once the clock of its client is forgotten
 
     @property
     def moves(self) -> str | None:
@@ -109,7 +110,7 @@ class ControlTimeline:
             since = now_seconds - self._chunk_seconds if self._taken_seconds is None else self._taken_seconds
             self._taken_seconds = now_seconds
             waiting, self._waiting, self._num_values = self._waiting, [], 0
-            happened = [self._clock.at_receiver(entry.client_ms / 1000) for entry in waiting]
+            happened = [self._happened(entry) for entry in waiting]
         laid = _Laid(since, now_seconds, window)
         controls, frame = list[TimedControl](), 0.0
         for entry, seconds in zip(waiting, happened, strict=True):
@@ -133,7 +134,11 @@ class ControlTimeline:
     def forget_clock(self) -> None:
         """Learn the client's clock anew: after a reconnect it may be another page, and another clock."""
         with self._lock:
+            self._waiting = [replace(entry, happened=self._happened(entry)) for entry in self._waiting]
             self._clock = ClockOffset()
+
+    def _happened(self, entry: _Waiting) -> float:
+        return self._clock.at_receiver(entry.client_ms / 1000) if entry.happened is None else entry.happened
 
     def _make_room(self, new: _Waiting) -> None:
         if self._has_room(new):

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,7 +58,7 @@ class Visitor:
             self.session.send_text(message if isinstance(message, str) else message.model_dump_json())
 
     def receive(self) -> Message | Packet:
-        event = self.session.receive()
+        event = self.session.portal.call(self._receive)
         if event["type"] == "websocket.close":
             raise Closed(event["code"])
         text = event.get("text")
@@ -66,6 +67,11 @@ class Visitor:
         if self.acks and isinstance(got, Packet) and got.kind in FRAMES:
             self.send(Ack(packet=got.sequence, shown_ms=1e3 * time.monotonic()))
         return got
+
+    async def _receive(self) -> Any:
+        """Starlette's own `receive` would wait for ever."""
+        with anyio.fail_after(20):
+            return await self.session._send_rx.receive()
 
     def until(self, wanted: Callable[[Any], bool] | type, seconds: float = 30) -> Any:
         """The next message or packet of a kind; what comes before is kept in `received`."""
@@ -98,6 +104,10 @@ class Visitor:
             for index, (kind, (x, y)) in enumerate(zip(kinds, places, strict=True))
         )
         self.send(Events(seq=first_seq, events=events))
+
+    @staticmethod
+    def picture_file(width: int = 48, height: int = 32, seed: int = 0) -> bytes:
+        return picture_file(width, height, seed)
 
     def start(self, **fields: Any) -> None:
         """Send a picture and begin."""

@@ -104,6 +104,15 @@ def test_a_page_with_another_clock_is_understood_after_the_old_one_is_forgotten(
     assert times(timeline.take(window(1), 100.0 + CHUNK)) == pytest.approx([9 / 16 + 5 / 16, 9 / 16 + 11 / 16])
 
 
+def test_what_waits_while_the_old_clock_is_forgotten_keeps_its_time() -> None:
+    kept, forgotten = ControlTimeline(CHUNK), ControlTimeline(CHUNK)
+    for timeline in (kept, forgotten):
+        for seq, at in enumerate((99.5, 99.75)):
+            put(timeline, seq, at)
+    forgotten.forget_clock()
+    assert times(forgotten.take(window(0), 100.0)) == times(kept.take(window(0), 100.0))
+
+
 def test_the_clocks_offset_follows_a_drift_and_forgets_old_messages() -> None:
     clock = ClockOffset()
     for second in range(2000):
