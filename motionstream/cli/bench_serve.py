@@ -219,8 +219,9 @@ async def _for_long(server: ServerProcess, settings: UserSettings) -> tuple[Expe
     staying = asyncio.create_task(user.stay(measuring_picture(256, 256)))
     while not staying.done():
         await asyncio.sleep(0.2)
-        if user.warm:
-            memory.append((await asyncio.to_thread(server.usage)).memory_bytes / 2**20)
+        usage = await asyncio.to_thread(server.usage)
+        if user.warm and not staying.done():
+            memory.append(usage.memory_bytes / 2**20)
     return await staying, user.fps, memory
 
 

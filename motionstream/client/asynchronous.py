@@ -295,7 +295,8 @@ class AsyncLiveClient:
             return
         while self._given.popleft() is not packet:
             pass
-        await self._connection.send(Ack(packet=packet.sequence, shown_ms=self.clock.now_ms()))
+        ack = Ack(packet=packet.sequence, shown_ms=self.clock.now_ms())
+        await self._connection.offer(ack)  # packets are numbered anew in the next connection: it has no use for this
 
     def __aiter__(self) -> Self:
         return self

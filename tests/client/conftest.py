@@ -70,6 +70,7 @@ class SmallServer:
     newest_input_ms: float = float("nan")
     received: int = -1
     socket: ServerConnection | None = None
+    complaints: list[str] = field(default_factory=list)
 
     @staticmethod
     def colour(index: int) -> tuple[int, int, int]:
@@ -91,6 +92,9 @@ class SmallServer:
             _Conversation(self, socket).run()
         except ConnectionClosed:
             return
+        except AssertionError as error:
+            self.complaints.append(str(error))
+            raise
 
     def wait_for(self, what: object, seconds: float = 5.0) -> None:
         """Wait until a condition holds."""
@@ -158,6 +162,7 @@ class _Conversation:
             case Ping():
                 self._say(Pong(t_ms=message.t_ms, server_ms=time.monotonic() * 1000 + 5000))
             case Ack():
+                assert message.packet <= self.sequence, "an ack of another connection"
                 self.acknowledged, self.server.shown = message.packet, message.packet
             case Start():
                 if message.prompt == "wait":
@@ -277,6 +282,7 @@ def _running(**options: object) -> Iterator[SmallServer]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield small
+        assert not small.complaints
         server.shutdown()
         thread.join()
 
