@@ -12,6 +12,8 @@ CSS = """
 .gradio-container .html-container { padding: 8px 0 !important; }
 .gradio-container footer { display: none !important; }
 .settings { margin-top: 12px; }
+.settings .form { border: 0 !important; box-shadow: none !important; background: none !important; }
+.settings .form .block { padding-inline: 2px !important; background: none !important; }
 @media (max-width: 640px) { .gradio-container .main.fillable.app { padding: 8px 12px 32px !important; } }
 """
 

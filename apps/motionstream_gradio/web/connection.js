@@ -18,10 +18,10 @@ const FINAL = {
  * "link" (detail: {state: "connecting" | "open" | "retrying" | "refused", reason, seconds}).
  */
 export class Connection extends EventTarget {
-  constructor({ url, storageKey, hello }) {
+  constructor({ url, memory, hello }) {
     super();
     this.url = url;
-    this.storageKey = storageKey;
+    this.memory = memory;
     this.hello = hello; // () -> the fields of Hello that may change: token, codecs, tracks
     this.failures = 0;
     this.ready = false;
@@ -68,16 +68,16 @@ export class Connection extends EventTarget {
 
   /** An earlier page of this tab left a stream that can be taken up again. */
   get remembers() {
-    return Boolean(remembered((store) => store.getItem(this.storageKey)));
+    return Boolean(this.memory.get("resume"));
   }
 
   forget() {
-    remembered((store) => store.removeItem(this.storageKey));
+    this.memory.forget("resume");
   }
 
   async #greet(socket) {
     const fields = await this.hello();
-    const resume = remembered((store) => store.getItem(this.storageKey)) ?? null;
+    const resume = this.memory.get("resume");
     if (socket !== this.socket || socket.readyState !== WebSocket.OPEN) return;
     socket.send(JSON.stringify({ type: "hello", version: VERSION, resume, ...fields }));
   }
@@ -95,7 +95,7 @@ export class Connection extends EventTarget {
   #welcomed(message) {
     this.ready = true;
     this.failures = 0;
-    remembered((store) => store.setItem(this.storageKey, message.resume));
+    this.memory.set("resume", message.resume);
     this.roundTripMs = null;
     const ping = () => this.send({ type: "ping", t_ms: performance.now(), round_trip_ms: this.roundTripMs });
     this.pings = setInterval(ping, PING_MS);
@@ -128,14 +128,5 @@ export class Connection extends EventTarget {
 
   #link(state, more = {}) {
     this.dispatchEvent(new CustomEvent("link", { detail: { state, ...more } }));
-  }
-}
-
-/** A page may be denied its storage; then a reload begins anew. */
-function remembered(use) {
-  try {
-    return use(window.sessionStorage);
-  } catch {
-    return undefined;
   }
 }

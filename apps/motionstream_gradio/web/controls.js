@@ -194,7 +194,7 @@ export class Controls {
   show() {
     const { stream, find } = this;
     const studio = find(".studio");
-    const { status, words } = statusOf(stream);
+    const { status, words } = statusOf(stream, this.tools);
     studio.dataset.status = status;
     const line = find(".status span");
     if (line.textContent !== words) line.textContent = words;
@@ -351,7 +351,7 @@ export class Controls {
 }
 
 /** One word for colours, one line for people. */
-function statusOf(stream) {
+function statusOf(stream, tools) {
   const { link, status, queue, info, progress, hasPicture, marks } = stream;
   if (link.state === "refused") return { status: "failed", words: link.reason };
   if (link.state === "retrying" && link.failures > 1) {
@@ -362,10 +362,11 @@ function statusOf(stream) {
     const place = queue ? `, number ${queue.position} of ${queue.waiting}` : "";
     return { status, words: `Waiting for a turn${place}. It starts by itself.` };
   }
-  if (status === "streaming") return { status, words: "Streaming: drag anything in the picture." };
-  if (status === "paused") return { status, words: "Paused: place pins and paths, then resume." };
+  if (status === "streaming") return { status, words: tools ? "Streaming: drag anything in the picture." : "Streaming." };
+  if (status === "paused") return { status, words: tools ? "Paused: place pins and paths, then resume." : "Paused." };
   if (status === "failed") return { status, words: "The stream failed. Press Start to begin again." };
   if (!hasPicture) return { status: "idle", words: "Choose a picture." };
-  const ready = marks.waiting.length ? "Press Start: what you placed moves by itself, the rest is yours to drag." : "Press Start, then drag a thing in the picture.";
-  return { status: "idle", words: ready };
+  if (!tools) return { status: "idle", words: "Press Start." };
+  const placed = "Press Start: what you placed moves by itself, the rest is yours to drag.";
+  return { status: "idle", words: marks.waiting.length ? placed : "Press Start, then drag a thing in the picture." };
 }

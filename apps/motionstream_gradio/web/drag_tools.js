@@ -21,8 +21,8 @@ export const TOOLS = {
  * `grid` holds radius, spacing, falloff and shape of what is picked next; `path` speed and ease; `brush` pinned.
  */
 export class DragTools {
-  constructor({ stage, stream, surface, onUse }) {
-    Object.assign(this, { stage, stream, surface, onUse, tool: "drag", scanHz: 60 });
+  constructor({ stage, stream, surface }) {
+    Object.assign(this, { stage, stream, surface, tool: "drag", scanHz: 60 });
     this.grid = { radius: 0.12, spacing: 0.04, falloff: 0, shape: "disc" };
     this.path = { speed: 0.3, ease: true };
     this.brush = { pinned: false };
@@ -91,7 +91,6 @@ export class DragTools {
   #begin(id, place, time) {
     const { tool, stream } = this;
     if (!stream.hasPicture) return;
-    this.onUse(tool);
     const live = tool === "drag" && stream.moving;
     const number = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].find((n) => ![...this.gestures.values()].some((g) => g.number === n));
     const gesture = { kind: live ? "live" : tool, number, points: [place], times: [time] };

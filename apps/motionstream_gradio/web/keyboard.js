@@ -43,7 +43,8 @@ export class Keyboard {
     const undo = event.ctrlKey || event.metaKey;
     if (event.altKey || (undo && event.key.toLowerCase() !== "z")) return;
     if (target === this.surface && this.#pointer(event)) return;
-    if (["Enter", " "].includes(event.key) && target.matches?.(TAKES_KEYS)) return;
+    const chosenTab = target.matches?.("[role=tab][aria-selected=true]"); // it has nothing more to do
+    if (["Enter", " "].includes(event.key) && target.matches?.(TAKES_KEYS) && !chosenTab) return;
     const name = this.#name(event);
     if (!name || event.repeat && !["smaller", "larger"].includes(name)) return;
     event.preventDefault();

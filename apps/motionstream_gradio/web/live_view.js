@@ -10,6 +10,7 @@ import { Stage } from "./stage.js";
 import { Stats } from "./stats.js";
 import { LiveStream } from "./stream.js";
 import { liveViewMarkup } from "./template.js";
+import { TabMemory } from "./tab_memory.js";
 import { Toasts } from "./toasts.js";
 
 const FPS_SECONDS = 2;
@@ -67,13 +68,14 @@ class LiveView extends HTMLElement {
   #connect() {
     const { root, provider, tools, examples } = this.config;
     const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.memory = new TabMemory(`motionstream.${root}.${provider}`);
     this.stream = new LiveStream({
       url: `${scheme}://${location.host}${root}/ws/live`,
-      storageKey: `motionstream.${root}.${provider}`,
+      memory: this.memory,
       hello: () => this.#hello(),
     });
     this.stream.options.provider = provider;
-    this.tools = tools && new DragTools({ stage: this.stage, stream: this.stream, surface: this.find(".surface"), onUse: () => (this.used = true) });
+    this.tools = tools ? new DragTools({ stage: this.stage, stream: this.stream, surface: this.find(".surface") }) : null;
     this.controls = new Controls(this);
     this.keyboard = new Keyboard({
       surface: this.find(".surface"),
@@ -115,6 +117,7 @@ class LiveView extends HTMLElement {
     on("state", (state) => this.#stateChanged(state));
     on("recorded", (recording) => this.controls.recorded(recording));
     document.addEventListener("visibilitychange", () => this.#visibility());
+    window.addEventListener("pagehide", () => this.#leave());
     new IntersectionObserver(() => this.#visibility()).observe(this.find(".frame"));
     for (const name of ["dragover", "drop"]) this.addEventListener(name, (event) => this.#dropped(event));
     document.addEventListener("paste", (event) => this.checkVisibility() && this.#pasted(event));
@@ -125,9 +128,27 @@ class LiveView extends HTMLElement {
   #ready(info) {
     this.stage.setAspect(info.width, info.height);
     this.resumed = info.resumed && this.stream.alive;
-    if (!this.resumed && !this.stream.hasPicture) this.#firstPicture();
+    if (this.resumed) this.#remember();
+    else if (!this.stream.picture) this.#firstPicture();
     const { quality, presentation } = this.wanted;
     if (quality || presentation) this.stream.configure({ quality, presentation });
+  }
+
+  /** The frame and the marks from before a reload; the stream itself goes on at the server. */
+  async #remember() {
+    if (this.current) return;
+    const { marks } = this.stream;
+    marks.placed = JSON.parse(this.memory.get("marks") ?? "[]");
+    const frame = this.memory.get("frame");
+    if (!frame) return;
+    const image = await createImageBitmap(await (await fetch(frame)).blob());
+    if (!this.current) this.#show({ image, fit: "crop" });
+  }
+
+  #leave() {
+    if (!this.stream?.alive || !this.current) return;
+    this.memory.set("frame", this.find(".video").toDataURL("image/jpeg", 0.8));
+    this.memory.set("marks", JSON.stringify(this.stream.marks.placed));
   }
 
   #firstPicture() {
@@ -190,7 +211,6 @@ class LiveView extends HTMLElement {
     const [stroke] = tools ? tools.strokes : [];
     return {
       tracks: stream.alive && stream.frame ? stream.told.of(stream.frame.frame) : null,
-      placed: stream.marks.placed,
       waiting: [...stream.marks.waiting, ...(tools ? tools.strokes.slice(1) : [])],
       hands: tools ? tools.hands : [],
       stroke,

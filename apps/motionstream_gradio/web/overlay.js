@@ -1,11 +1,8 @@
 /** What is drawn over the video: the tracks that the model was told, waiting marks, and the grid under the pointer. */
 
-import { distanceTo } from "./marks.js";
-
 export const COLOURS = { live: "#3ddc84", still: "#ff5d5d", path: "#5b9dff" };
 
 const TRAIL_FRAMES = 8;
-const NEAR = 0.03; // widths, besides a mark's radius
 
 /** Draws on `canvas`; positions are parts of the picture, lengths are widths. */
 export class Overlay {
@@ -15,7 +12,7 @@ export class Overlay {
   }
 
   /**
-   * scene: {tracks, placed, waiting, hands, cursor, stroke, told, showTracks, aspect}; see `live_view.js`.
+   * scene: {tracks, waiting, hands, cursor, stroke, told, showTracks, aspect}; see `live_view.js`.
    */
   draw(scene) {
     const { context, canvas } = this;
@@ -38,30 +35,17 @@ export class Overlay {
     return [x * this.canvas.width, y * this.canvas.height];
   }
 
-  #tracks({ tracks, placed, hands }) {
+  #tracks({ tracks }) {
     const { context, pixel } = this;
     const size = Math.max(1.6, Math.min(3.2, 60 / Math.sqrt(tracks.count + 1))) * pixel;
     for (let i = 0; i < tracks.count; i++) {
       if (!tracks.seen(i)) continue;
       const place = tracks.at(i);
-      const colour = COLOURS[this.#role(place, tracks.still(i), placed, hands)];
+      const colour = COLOURS[tracks.role(i)];
       if (!tracks.still(i)) this.#line(tracks.trail(i, TRAIL_FRAMES), colour, 1.5 * pixel, 0.55);
       this.#dot(place, size, colour);
     }
     context.globalAlpha = 1;
-  }
-
-  /** Tracks do not say who asked for them; the nearest mark that was placed does. */
-  #role([x, y], still, placed, hands) {
-    const near = ({ event, radius, x: hx, y: hy }) =>
-      event
-        ? distanceTo(event, x, y, this.aspect) <= (event.radius ?? 0) + NEAR
-        : Math.hypot(hx - x, (hy - y) * this.aspect) <= radius + NEAR;
-    if (hands.some((hand) => near(hand))) return "live";
-    const event = placed.findLast((mark) => (mark.event.points || mark.event.type === "pin") && near(mark))?.event;
-    if (!event || event.live) return "live";
-    if (event.type === "path") return "path";
-    return still && (event.type === "pin" || event.pinned) ? "still" : "live";
   }
 
   #mark(mark) {

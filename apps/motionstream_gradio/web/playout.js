@@ -3,7 +3,7 @@
 const KEEP = 0.8; // of the old estimate, in the running mean of the time between chunks
 const CATCH_UP = 0.12;
 const SLOW_DOWN = 1.02;
-const CALM_FRAMES = 2;
+const SLOWEST_MS = 500;
 
 export class Playout {
   constructor() {
@@ -11,7 +11,8 @@ export class Playout {
   }
 
   configure({ fps, framesPerChunk }) {
-    this.fastest = (1000 / fps) * 0.9;
+    this.fastest = (1000 / fps) * 0.97; // clocks differ a little
+    this.slowest = SLOWEST_MS;
     this.interval = 1000 / fps;
     this.framesPerChunk = framesPerChunk;
     this.reset();
@@ -23,7 +24,7 @@ export class Playout {
     this.waiting = [];
     this.chunkSeen = null;
     this.chunkAt = null;
-    this.period = null;
+    this.period = null; // milliseconds between chunks
     this.nextAt = 0;
   }
 
@@ -44,20 +45,20 @@ export class Playout {
     return this.waiting.shift();
   }
 
+  /**
+   * Frames left over when a chunk comes: the generator waits for us, so go faster, down to the video's own pace. None
+   * left: we wait for the generator, and the time between its chunks is the pace that lasts.
+   */
   #chunkBegins(chunk, now) {
     if (this.chunkAt !== null) {
       const gap = now - this.chunkAt;
       this.period = this.period === null ? gap : KEEP * this.period + (1 - KEEP) * gap;
-      this.interval = Math.max(this.fastest, (this.period / this.framesPerChunk) * this.#correction());
+      const left = this.waiting.length;
+      if (left === 0) this.interval = Math.max(this.interval, (this.period / this.framesPerChunk) * SLOW_DOWN);
+      else this.interval *= 1 - CATCH_UP * Math.min(1, (2 * left) / this.framesPerChunk);
+      this.interval = Math.min(this.slowest, Math.max(this.fastest, this.interval));
     }
     this.chunkSeen = chunk;
     this.chunkAt = now;
-  }
-
-  /** Frames that are left over are lateness that stays; none left means that the next gap will be seen. */
-  #correction() {
-    const left = this.waiting.length;
-    if (left > CALM_FRAMES) return 1 - CATCH_UP * Math.min(1, (2 * left) / this.framesPerChunk);
-    return left === 0 ? SLOW_DOWN : 1;
   }
 }

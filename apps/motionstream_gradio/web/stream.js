@@ -18,7 +18,7 @@ import { ToldTracks } from "./told_tracks.js";
 export const MOVING = ["streaming", "queued"];
 
 export class LiveStream extends EventTarget {
-  constructor({ url, storageKey, hello }) {
+  constructor({ url, memory, hello }) {
     super();
     Object.assign(this, { status: "idle", generation: 0, chunk: 0, link: { state: "connecting" } });
     Object.assign(this, { info: null, stats: null, queue: null, frame: null, recording: false, roundTripMs: null });
@@ -31,10 +31,15 @@ export class LiveStream extends EventTarget {
       onNeedKey: () => this.connection.send({ type: "key" }),
     });
     this.outbox = new Outbox();
-    this.connection = new Connection({ url, storageKey, hello });
+    this.connection = new Connection({ url, memory, hello });
     this.connection.addEventListener("link", ({ detail }) => this.#linked(detail));
     this.connection.addEventListener("message", ({ detail }) => this.#take(detail));
     this.connection.addEventListener("packet", ({ detail }) => this.#packet(parsePacket(detail)));
+  }
+
+  /** Height / width of the video. */
+  get aspect() {
+    return this.info ? this.info.height / this.info.width : 1;
   }
 
   get moving() {
@@ -117,7 +122,10 @@ export class LiveStream extends EventTarget {
   /** Something the user did to the running stream; `event` as the provider reads it. */
   act(timedEvents) {
     for (const message of this.outbox.put(timedEvents)) this.connection.send(message);
-    for (const { event } of timedEvents) if (event.type !== "move") this.marks.tell(event, this.chunk);
+    for (const { event } of timedEvents) {
+      if (event.type === "press") this.told.roles.press(event, this.aspect);
+      if (event.type !== "move") this.marks.tell(event, this.chunk);
+    }
   }
 
   /** A mark: at once where the picture moves, otherwise with the next start or resume. */
@@ -217,7 +225,10 @@ export class LiveStream extends EventTarget {
     if (message.status === "paused") this.#launched();
     if (!this.alive) this.recording = false;
     if (message.status === "failed") this.#problem(message.description || "The stream failed.");
-    else if (message.description && before !== message.status) this.#note(message.description);
+    else if (message.description && before !== message.status && message.description !== this.said) {
+      this.said = message.description; // what was done to the picture need be said once
+      this.#note(message.description);
+    }
     this.dispatchEvent(new CustomEvent("state", { detail: message }));
     this.#changed();
   }
@@ -275,7 +286,7 @@ export class LiveStream extends EventTarget {
 
   #packet(packet) {
     if (packet.generation !== this.generation % 65536) return;
-    if (packet.kind === Kind.TRACKS) this.told.add(packet);
+    if (packet.kind === Kind.TRACKS) this.told.add(packet, this.marks.placed, this.aspect);
     else this.decoder.decode(packet);
   }
 
