@@ -56,7 +56,6 @@ from motionstream.serving.presenter import Frame, Presenter
 from motionstream.serving.recorder import Recorder
 from motionstream.serving.seats import Place
 from motionstream.serving.service import Service
-from motionstream.streaming.control_log import CutControl, PromptControl
 from motionstream.streaming.control_timeline import ControlTimeline
 
 logger = logging.getLogger(__name__)
@@ -225,7 +224,7 @@ class LiveStream:
     def prompt(self, text: str) -> None:
         """Another prompt from the next chunk on."""
         self._check_alive()
-        self._add_change(partial(PromptControl, prompt=text))
+        self._add_change(Change(prompt=text))
         self._prompt = text
         self._tell()
 
@@ -233,7 +232,7 @@ class LiveStream:
         """Go on from another picture."""
         self._check_alive()
         picture = self._asked_picture().fitted(message.fit)
-        self._add_change(partial(CutControl.of, pixels=picture.pixels, prompt=message.prompt))
+        self._add_change(Change(prompt=message.prompt, pixels=picture.pixels))
         self._prompt = self._prompt if message.prompt is None else message.prompt
         self._tell(picture.description)
 
@@ -295,6 +294,8 @@ class LiveStream:
         self._service.seats.give_back(self.name)
         self._become("stopped")
         await self._task
+        if self._client is not None:
+            self._client.close(1012, "the server ends this stream")
 
     async def _run(self) -> None:
         """Do one thing at a time: an order, opening the video, the next chunk."""
@@ -499,11 +500,8 @@ class LiveStream:
         return self._picture
 
     def _add_change(self, change: Change) -> None:
-        if isinstance(change, partial) and change.func is PromptControl:  # only the newest prompt of several counts
-            kept = [
-                other for other in self._changes if not (isinstance(other, partial) and other.func is PromptControl)
-            ]
-            self._changes = kept
+        if change.pixels is None:  # of several prompts only the newest counts
+            self._changes = [other for other in self._changes if other.pixels is not None]
         if len(self._changes) >= MAX_ORDERS:
             raise InputError(f"{MAX_ORDERS} changes wait already. Resume the video first.")
         self._changes.append(change)

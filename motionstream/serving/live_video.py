@@ -10,13 +10,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from jaxtyping import UInt8
+
 from motionstream.errors import InputError, OutputError
 from motionstream.providers import TrajectoryProvider, Window
 from motionstream.serving.messages import Start
 from motionstream.serving.opener import Opener
 from motionstream.serving.packet import NO_FLAGS, Flag
 from motionstream.serving.presenter import Frame
-from motionstream.streaming.control_log import Control, ControlLog, End, EventControl, LogHeader
+from motionstream.streaming.control_log import (
+    Control,
+    ControlLog,
+    CutControl,
+    End,
+    EventControl,
+    LogHeader,
+    PromptControl,
+)
 from motionstream.streaming.control_timeline import ControlTimeline, TimedControl
 from motionstream.streaming.history import History
 from motionstream.streaming.image import FittedImage
@@ -25,8 +36,24 @@ from motionstream.streaming.provider_calls import start_provider
 from motionstream.streaming.replay import AppliedChunk, apply_chunk, provider_at
 from motionstream.streaming.session import StreamSession, VideoChunk
 
-Change = Callable[[int], Control]
-"""A prompt or a cut, once it is known before which chunk it comes."""
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Change:
+    """Another prompt, another picture, or both, from the next chunk on.
+
+    Attributes:
+        prompt: None where it stays.
+        pixels: A picture of the stream's size; None where the video just goes on.
+    """
+
+    prompt: str | None = None
+    pixels: UInt8[np.ndarray, "h w 3"] | None = None
+
+    def before(self, chunk: int) -> Control:
+        """What the log says of it, now that its chunk is known."""
+        if self.pixels is not None:
+            return CutControl.of(chunk, self.pixels, self.prompt)
+        return PromptControl(chunk=chunk, prompt=self.prompt or "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +148,9 @@ class LiveVideo:
         window = Window.of_chunk(self._session.config, index)
         timed = timeline.take(window, now())
         events = [EventControl.of(index, control) for control in timed]
-        made = apply_chunk(self._session, self._provider, [*(change(index) for change in changes), *events], window)
+        made = apply_chunk(
+            self._session, self._provider, [*(change.before(index) for change in changes), *events], window
+        )
         self._keep(made)
         applied = {control.seq for control in made.controls if isinstance(control, EventControl)}
         return MadeChunk(

@@ -71,12 +71,15 @@ def test_a_seek_to_a_chunk_that_is_not_made_yet_is_refused_and_the_stream_goes_o
 
 
 def test_another_prompt_is_told_and_comes_into_the_video(open_studio):
-    visitor = open_studio().enter()
+    studio = open_studio()
+    visitor = studio.enter()
     visitor.start(seed=3, prompt="a red ball")
     visitor.frames(10)
     visitor.send(Prompt(text="a blue ball"))
-    assert visitor.until(lambda got: isinstance(got, State) and got.prompt).prompt == "a blue ball"
-    assert visitor.frames(12)
+    assert visitor.until(State).prompt == "a blue ball"
+    assert visitor.frames(60)
+    stream = next(iter(studio.client.app.state.streams.all))
+    assert stream._video._session.prompt == "a blue ball"
 
 
 def test_a_cut_goes_on_from_the_picture_that_was_sent_last(open_studio):
@@ -88,7 +91,7 @@ def test_a_cut_goes_on_from_the_picture_that_was_sent_last(open_studio):
     visitor.send(Cut(prompt="elsewhere", fit="pad"))
     state = visitor.until(State)
     assert (state.prompt, state.description) == ("elsewhere", "resized 64x64 to 32x32")
-    generations = {packet.generation for packet in visitor.frames(30)}
+    generations = {packet.generation for packet in visitor.frames(60)}
     assert generations == {1}
     assert not [got for got in visitor.received if isinstance(got, Error)]
 
