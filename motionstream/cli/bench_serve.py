@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import os
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from motionstream.errors import InputError
 
 if TYPE_CHECKING:
     from motionstream.cli.live_bench.report import Latency, LiveReport
-    from motionstream.cli.live_bench.server_process import EngineSpec, ServerProcess, Usage
-    from motionstream.cli.live_bench.user import Experience, UserSettings
+    from motionstream.cli.live_bench.server_process import EngineSpec
     from motionstream.serving.settings import ServerSettings
     from motionstream.streaming.profiling import Trend
 
@@ -150,37 +148,38 @@ class BenchServe:
         from motionstream.cli.live_bench.report import Latency
         from motionstream.cli.live_bench.server_process import ServerProcess
         from motionstream.cli.live_bench.user import UserSettings
+        from motionstream.cli.live_bench.visit import run, visit
 
         notes().print(f"{name} engine, {users} user{'s' * (users > 1)} ...")
         with ServerProcess(spec, _server_settings(users)) as server:
-            asyncio.run(_together(server, 1, UserSettings(codec=self.codec, seconds=1.0)))  # first-time costs
-            before = server.usage()
-            seen, start, end = asyncio.run(
-                _together(server, users, UserSettings(codec=self.codec, seconds=self.seconds))
-            )
-        frames = sorted(each.frames for each in seen)
+            settings = UserSettings(codec=self.codec)
+            run(visit(server, 1, settings, 0.5))  # what is loaded at the first use counts for no user
+            empty = server.usage()
+            seen = run(visit(server, users, settings, self.seconds))
+        frames = sorted(each.frames for each in seen.seen)
         return ServeRow(
             engine=name,
             users=users,
             frames=frames,
             fairness=frames[-1] / max(1, frames[0]),
-            fps_total=sum(each.frames / each.seconds for each in seen),
-            hand_to_screen=Latency.of([time for each in seen for time in each.photon_ms]),
-            cpu_percent=end.cpu_percent_since(start),
-            memory_mib=end.memory_bytes / 2**20,
-            memory_per_user_mib=(end.memory_bytes - before.memory_bytes) / 2**20 / users,
+            fps_total=sum(frames) / seen.seconds,
+            hand_to_screen=Latency.of([time for each in seen.seen for time in each.photon_ms]),
+            cpu_percent=seen.after.cpu_percent_since(seen.before),
+            memory_mib=seen.after.memory_bytes / 2**20,
+            memory_per_user_mib=(seen.after.memory_bytes - empty.memory_bytes) / 2**20 / users,
         )
 
     def _long_row(self, name: str, spec: EngineSpec) -> LongRow:
         from motionstream.cli.live_bench.report import Latency
         from motionstream.cli.live_bench.server_process import ServerProcess
         from motionstream.cli.live_bench.user import UserSettings
+        from motionstream.cli.live_bench.visit import run, visit_for_long
         from motionstream.streaming.profiling import Trend
 
         notes().print(f"{name} engine, {self.frames} frames ...")
         settings = UserSettings(codec=self.codec, num_frames=self.frames, paced=False)
         with ServerProcess(spec, _server_settings(1, paced=False)) as server:
-            seen, fps, memory = asyncio.run(_for_long(server, settings))
+            seen, fps, memory = run(visit_for_long(server, settings))
         settled = memory[len(memory) // 10 :]
         times = seen.photon_ms[len(seen.photon_ms) // 10 :]
         return LongRow(
@@ -195,42 +194,18 @@ class BenchServe:
         )
 
 
-async def _together(server: ServerProcess, users: int, settings: UserSettings) -> tuple[list[Experience], Usage, Usage]:
-    """What users saw who came at the same time, and the server's use of the machine while they all looked."""
-    from motionstream.cli.live_bench.picture import measuring_picture
-    from motionstream.cli.live_bench.user import User
-
-    crowd = [User(server.url, settings) for _ in range(users)]
-    staying = [asyncio.create_task(user.stay(measuring_picture(256, 256))) for user in crowd]
-    while not (all(user.warm for user in crowd) or any(each.done() for each in staying)):
-        await asyncio.sleep(0.05)
-    start = await asyncio.to_thread(server.usage)
-    await asyncio.sleep(0.9 * settings.seconds)
-    end = await asyncio.to_thread(server.usage)  # while they are still there
-    return await asyncio.gather(*staying), start, end
-
-
-async def _for_long(server: ServerProcess, settings: UserSettings) -> tuple[Experience, float, list[float]]:
-    """What one user saw, the video's frame rate, and the server's memory in MiB all along."""
-    from motionstream.cli.live_bench.picture import measuring_picture
-    from motionstream.cli.live_bench.user import User
-
-    user, memory = User(server.url, settings), list[float]()
-    staying = asyncio.create_task(user.stay(measuring_picture(256, 256)))
-    while not staying.done():
-        await asyncio.sleep(0.2)
-        usage = await asyncio.to_thread(server.usage)
-        if user.warm and not staying.done():
-            memory.append(usage.memory_bytes / 2**20)
-    return await staying, user.fps, memory
-
-
 def _server_settings(users: int, *, paced: bool = True) -> ServerSettings:
     """Seats for all, and no limit that a simulated user could meet."""
     from motionstream.serving.settings import ServerSettings
 
     return ServerSettings(
-        max_streams=users, messages_per_second=1e6, events_per_second=1e6, pictures_per_second=1e3, paced=paced
+        max_streams=users,
+        max_videos=users + 1,  # one that has just been left
+        max_connections=users + 1,
+        messages_per_second=1e6,
+        events_per_second=1e6,
+        pictures_per_second=1e3,
+        paced=paced,
     )
 
 

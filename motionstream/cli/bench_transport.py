@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from motionstream.errors import InputError
 if TYPE_CHECKING:
     from motionstream.cli.live_bench.report import Latency, LiveReport
     from motionstream.cli.live_bench.server_process import ServerProcess
-    from motionstream.cli.live_bench.user import Experience
 
 DEFINITIONS = {
     "delivery": "ms from the engine's finished chunk (read from the frame's pixels) to decoded pixels in the client, "
@@ -114,11 +112,14 @@ class BenchTransport:
         import numpy as np
 
         from motionstream.cli.live_bench.report import Latency
+        from motionstream.cli.live_bench.user import UserSettings
+        from motionstream.cli.live_bench.visit import run, visit
 
-        outcomes = [self._one_run(server, codec, size) for _ in range(self.runs)]
-        seen = [experience for experience, _ in outcomes]
+        settings = UserSettings(codec=codec, pointer_hz=self.pointer_hz)
+        visits = [run(visit(server, 1, settings, self.seconds)) for _ in range(self.runs)]
+        seen = [each.seen[0] for each in visits]
         middles = [float(np.median(each.delivery_ms)) for each in seen if each.delivery_ms] or [float("nan")]
-        fps = float(np.median([each.frames / each.seconds for each in seen]))
+        fps = float(np.median([each.frames / self.seconds for each in seen]))
         return TransportRow(
             size=f"{size[0]}x{size[1]}",
             codec=codec,
@@ -127,30 +128,11 @@ class BenchTransport:
             delivery_p50_range_ms=(min(middles), max(middles)),
             receipt=Latency.median_of([Latency.of(each.receipt_ms) for each in seen]),
             hand_to_screen=Latency.median_of([Latency.of(each.photon_ms) for each in seen]),
-            longest_gap_ms=max(max(each.gaps_ms) for each in seen),
-            cpu_percent=float(np.median([percent for _, percent in outcomes])),
+            longest_gap_ms=max((gap for each in seen for gap in each.gaps_ms), default=float("nan")),
+            cpu_percent=float(np.median([each.after.cpu_percent_since(each.before) for each in visits])),
             making_percent=100 * making * fps,
-            kb_per_frame=sum(each.payload_bytes for each in seen) / sum(each.frames for each in seen) / 1000,
+            kb_per_frame=sum(each.payload_bytes for each in seen) / max(1, sum(each.frames for each in seen)) / 1000,
         )
-
-    def _one_run(
-        self, server: ServerProcess, codec: Literal["jpeg", "h264", "vp8"], size: tuple[int, int]
-    ) -> tuple[Experience, float]:
-        """What one user saw, and the server's processor in percent of one core."""
-        from motionstream.cli.live_bench.picture import measuring_picture
-        from motionstream.cli.live_bench.user import User, UserSettings
-
-        user = User(server.url, UserSettings(codec=codec, seconds=self.seconds, pointer_hz=self.pointer_hz))
-
-        async def stay() -> tuple[Experience, float]:
-            staying = asyncio.create_task(user.stay(measuring_picture(*size)))
-            while not (user.warm or staying.done()):
-                await asyncio.sleep(0.05)
-            before = await asyncio.to_thread(server.usage)
-            experience = await staying
-            return experience, server.usage().cpu_percent_since(before)
-
-        return asyncio.run(stay())
 
     def _making_seconds(self, width: int, height: int) -> float:
         """Processor time of one frame of the null engine."""

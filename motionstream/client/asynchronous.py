@@ -108,6 +108,7 @@ class AsyncLiveClient:
     async def __aenter__(self) -> Self:
         await self._connection.open()
         self._decoder = FrameDecoder(self.ready.width, self.ready.height)
+        self._on_message(self.ready)
         self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._ping())]
         return self
 

@@ -1,5 +1,6 @@
 """Measuring the server: the marker and the null engine are what they say, and the commands report."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from motionstream.cli.live_bench.marker import PERIOD_MS, age_ms, draw_marker, r
 from motionstream.cli.live_bench.null_engine import NullEngine
 from motionstream.cli.live_bench.picture import measuring_picture
 from motionstream.cli.live_bench.report import Latency, parse_size
+from motionstream.cli.live_bench.visit import run
 from motionstream.client.decoder import FrameDecoder
 from motionstream.config import StreamConfig
 from motionstream.errors import InputError
@@ -101,6 +103,19 @@ def test_a_latency_is_of_all_times_and_a_median_of_runs() -> None:
     once = Latency.of([float(n) for n in range(101)])
     assert once == Latency(p50_ms=50, p95_ms=95)
     assert Latency.median_of([once, None, Latency(p50_ms=10, p95_ms=99), Latency(p50_ms=70, p95_ms=9)]) == once
+
+
+def test_of_several_users_that_are_refused_the_first_is_told() -> None:
+    async def refused() -> None:
+        raise InputError("no seat")
+
+    async def come() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(refused())
+
+    with pytest.raises(InputError, match="no seat"):
+        run(come())
 
 
 @pytest.mark.parametrize("wrong", ["832", "832x", "8x8", "axb", "-8x100"])

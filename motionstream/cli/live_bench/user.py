@@ -26,17 +26,13 @@ class UserSettings:
 
     Attributes:
         codec: What frames come in.
-        seconds: How long he stays, without the warm-up.
-        num_frames: Frames after which he goes, whatever `seconds` says; 0 for no such number.
-        warm_up_seconds: Not measured.
+        num_frames: Frames after which he goes; 0 for never.
         pointer_hz: Samples of the pointer.
         paced: Frames are shown at the video's rate; else as fast as they come.
     """
 
     codec: Codec = "jpeg"
-    seconds: float = 10.0
     num_frames: int = 0
-    warm_up_seconds: float = 2.0
     pointer_hz: float = 60.0
     paced: bool = True
 
@@ -46,8 +42,9 @@ class Experience:
     """What a user has seen.
 
     Attributes:
+        since_ms: Since when, by the user's clock; a frame counts when it is shown.
+        seconds: Until the last frame.
         frames: Video frames that were shown.
-        seconds: While they were.
         delivery_ms: From the engine's frame to decoded pixels, of frames with a marker.
         receipt_ms: From sending an event to its receipt: a round trip through the server.
         photon_ms: From a movement of the hand to the display of the first frame that has it.
@@ -55,8 +52,9 @@ class Experience:
         payload_bytes: Of all frames.
     """
 
-    frames: int = 0
+    since_ms: float = 0.0
     seconds: float = 0.0
+    frames: int = 0
     delivery_ms: list[float] = field(default_factory=list)
     receipt_ms: list[float] = field(default_factory=list)
     photon_ms: list[float] = field(default_factory=list)
@@ -71,29 +69,36 @@ class _Decoded(NamedTuple):
 
 
 class User:
-    """One user of one server."""
+    """One user of one server.
+
+    Attributes:
+        experience: What he has seen since he came or since `forget`.
+    """
 
     def __init__(self, url: str, settings: UserSettings) -> None:
         self.experience = Experience()
         self._settings = settings
         self._live = connect_async(url, codecs=(settings.codec,), on_message=self._heed)
         self._sent_ms: dict[int, float] = {}
-        self._warm_at_ms = math.inf
         self._last_shown_ms = -math.inf
         self._decoded: asyncio.Queue[_Decoded | None] = asyncio.Queue()
 
     @property
-    def warm(self) -> bool:
-        """Whether the measurement goes on."""
-        return self._live.clock.now_ms() >= self._warm_at_ms
+    def has_seen_any(self) -> bool:
+        """Whether a video frame was shown."""
+        return math.isfinite(self._last_shown_ms)
 
     @property
     def fps(self) -> float:
         """Of the video, once he has come."""
         return self._live.ready.fps
 
-    async def stay(self, picture: UInt8[np.ndarray, "h w 3"]) -> Experience:
-        """Come, drag and look, go."""
+    def forget(self) -> None:
+        """Begin a new experience: what was before is warm-up."""
+        self.experience = Experience(since_ms=self._live.clock.now_ms())
+
+    async def stay(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Come, drag and look; go when enough was seen, or when cancelled."""
         async with self._live as live:
             await live.send_picture(picture)
             await live.start("a simulated user")
@@ -102,7 +107,6 @@ class User:
                 await self._look(live)
                 for task in others:
                     task.cancel()
-        return self.experience
 
     async def _drag(self, live: AsyncLiveClient) -> None:
         period, begin = 1000 / self._settings.pointer_hz, live.clock.now_ms()
@@ -126,7 +130,8 @@ class User:
     async def _look(self, live: AsyncLiveClient) -> None:
         """Show a frame at a time, none before it is due."""
         due_ms, period = -math.inf, 1000 / live.ready.fps
-        while (decoded := await self._decoded.get()) is not None and not self._has_seen_enough:
+        wanted = self._settings.num_frames or math.inf
+        while self.experience.frames < wanted and (decoded := await self._decoded.get()) is not None:
             if self._settings.paced:
                 due_ms = max(live.clock.now_ms(), due_ms + period)
                 await asyncio.sleep((due_ms - live.clock.now_ms()) / 1000)
@@ -134,22 +139,14 @@ class User:
             if not decoded.frame.is_still:
                 self._note(decoded, live.clock.now_ms())
 
-    @property
-    def _has_seen_enough(self) -> bool:
-        if self._settings.num_frames:
-            return self.experience.frames >= self._settings.num_frames
-        return self.experience.seconds >= self._settings.seconds
-
     def _note(self, decoded: _Decoded, shown_ms: float) -> None:
         seen, frame, gap_ms = self.experience, decoded.frame, shown_ms - self._last_shown_ms
         self._last_shown_ms = shown_ms
-        self._warm_at_ms = min(self._warm_at_ms, shown_ms + 1000 * self._settings.warm_up_seconds)
-        if not self.warm:
-            return
         seen.frames += 1
-        seen.seconds = (shown_ms - self._warm_at_ms) / 1000
+        seen.seconds = (shown_ms - seen.since_ms) / 1000
         seen.payload_bytes += len(decoded.packet.payload)
-        seen.gaps_ms.append(gap_ms)
+        if math.isfinite(gap_ms):
+            seen.gaps_ms.append(gap_ms)
         marker = read_marker(frame.pixels)
         if marker is not None:
             seen.delivery_ms.append(age_ms(marker, decoded.at_ms))
@@ -161,7 +158,7 @@ class User:
             return
         now = self._live.clock.now_ms()
         sent = self._sent_ms.pop(message.seq, None)
-        if sent is not None and self.warm:
+        if sent is not None:
             self.experience.receipt_ms.append(now - sent)
         for seq in [seq for seq in self._sent_ms if seq < message.seq]:  # several events, one receipt
             del self._sent_ms[seq]
