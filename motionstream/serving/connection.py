@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
@@ -13,19 +12,12 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from motionstream.errors import InputError, MotionStreamError
-from motionstream.serving.codecs import (
-    DEFAULT_QUALITY,
-    EncodedFrame,
-    FrameEncoder,
-    available_codecs,
-    choose_codec,
-    open_encoder,
-)
+from motionstream.serving.codecs import available_codecs, choose_codec
 from motionstream.serving.failure import failure
+from motionstream.serving.frame_coder import FrameCoder
+from motionstream.serving.handshake import Refused, shake_hands, text_of
 from motionstream.serving.live_stream import LiveStream
 from motionstream.serving.messages import (
-    PROTOCOL_VERSION,
-    SUBPROTOCOL,
     Ack,
     Bye,
     ClientMessage,
@@ -48,22 +40,17 @@ from motionstream.serving.messages import (
     Resume,
     Seek,
     Start,
-    State,
     Stats,
     Stop,
     parse_client_message,
 )
-from motionstream.serving.packet import HEADER, NO_FLAGS, Flag, Kind, Packet
+from motionstream.serving.packet import HEADER, Kind, Packet
 from motionstream.serving.picture import UploadedPicture
-from motionstream.serving.presenter import Frame
 from motionstream.serving.rate import TokenBucket
 from motionstream.serving.service import Service
 from motionstream.serving.streams import Streams, Ticket
 
 logger = logging.getLogger(__name__)
-
-MAX_TEXT_BYTES = 2**20
-"""Longest JSON message: a pre-drawn path of 10,000 points."""
 
 MAX_OUTBOX = 512
 """Messages that wait for a client that does not read."""
@@ -73,125 +60,61 @@ _NOTICE_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 10.0
 
 
-class Refused(Exception):  # noqa: N818  (the connection ends, in order)
-    """The connection is not wanted.
-
-    Attributes:
-        code: Close code.
-        error: What the client is told.
-    """
-
-    def __init__(self, code: int, error: Error) -> None:
-        super().__init__(error.message)
-        self.code, self.error = code, error
-
-
-class Connection:
-    """One client; fulfils `live_stream.Client`.
+async def serve(socket: WebSocket, service: Service, streams: Streams, *, admitted: bool) -> None:
+    """Serve a WebSocket whose origin is checked, from the handshake to the end.
 
     Args:
-        socket: Not yet accepted; its origin is checked already.
+        socket: Not yet accepted.
         service: What all share.
         streams: All streams.
         admitted: Whether header or cookie said enough, so that no token is needed.
     """
+    try:
+        hello = await shake_hands(socket, service, admitted=admitted)
+        codec, ticket = _entered(hello, streams)
+    except Refused as refused:
+        service.metrics.refused.labels(refused.error.code).inc()
+        await refused.tell(socket)
+    except WebSocketDisconnect:
+        return
+    else:
+        ticket.stream.wants_tracks = hello.tracks
+        await Connection(socket, service, streams, ticket.stream, codec).run(ticket)
 
-    def __init__(self, socket: WebSocket, service: Service, streams: Streams, *, admitted: bool) -> None:
-        self._socket, self._service, self._streams, self._admitted = socket, service, streams, admitted
+
+def _entered(hello: Hello, streams: Streams) -> tuple[Codec, Ticket]:
+    try:
+        return choose_codec(hello.codecs, available_codecs()), streams.enter(hello.resume)
+    except InputError as error:
+        raise Refused(1013, "busy", str(error)) from error
+
+
+class Connection:
+    """One client that was welcomed; fulfils `live_stream.Client`.
+
+    Args:
+        socket: Accepted.
+        service: What all share.
+        streams: All streams.
+        stream: The client's.
+        codec: For its frames.
+    """
+
+    def __init__(self, socket: WebSocket, service: Service, streams: Streams, stream: LiveStream, codec: Codec) -> None:
+        self._socket, self._service, self._streams, self._stream = socket, service, streams, stream
+        self._codec: Codec = codec
+        self._coder = FrameCoder(service, stream.presenter, stream.gauges, codec)
         self._outbox: deque[Message | Packet] = deque()
         self._wake = asyncio.Event()
         self._closing: tuple[int, str] | None = None
-        self._key_wanted, self._generation = True, -1
-        self._quality = DEFAULT_QUALITY
         settings = service.settings
         self._messages = TokenBucket(settings.messages_per_second)
         self._events = TokenBucket(settings.events_per_second)
         self._pictures = TokenBucket(settings.pictures_per_second)
         self._noticed_at = -_NOTICE_SECONDS
 
-    async def run(self) -> None:
-        """From the handshake to the end."""
-        offered = self._socket.scope.get("subprotocols", [])
-        await self._socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        try:
-            hello = await self._hello()
-            await self._loaded()
-            ticket = self._enter(hello)
-        except Refused as refused:
-            await self._refuse(refused)
-        except WebSocketDisconnect:
-            return
-        else:
-            await self._serve(hello, ticket)
-
-    def post(self, message: Message | Packet) -> None:
-        """Send when there is time, in order; statistics and receipts that are outdated give way to newer ones."""
-        if isinstance(message, Received | Stats) and self._outbox and type(self._outbox[-1]) is type(message):
-            self._outbox.pop()
-        self._outbox.append(message)
-        if len(self._outbox) > MAX_OUTBOX:
-            self.close(4408, "the client does not read")
-        self._wake.set()
-
-    def wake(self) -> None:
-        """There may be a frame to take."""
-        self._wake.set()
-
-    def close(self, code: int, reason: str) -> None:
-        """End the connection after what was posted; of several reasons the first counts."""
-        self._closing = self._closing or (code, reason)
-        self._wake.set()
-
-    # Before the stream.
-
-    async def _hello(self) -> Hello:
-        settings = self._service.settings
-        try:
-            async with asyncio.timeout(settings.first_message_seconds):
-                event = await self._socket.receive()
-        except TimeoutError as error:
-            wanted = f"No hello within {settings.first_message_seconds:g} s. Send it first."
-            raise Refused(4408, Error(code="protocol", message=wanted, fatal=True)) from error
-        if event["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(event.get("code", 1005))
-        try:
-            message = parse_client_message(_text(event))
-        except InputError as error:
-            raise Refused(4400, Error(code="protocol", message=str(error), fatal=True)) from error
-        if not isinstance(message, Hello) or message.version != PROTOCOL_VERSION:
-            wanted = f"Wanted hello of version {PROTOCOL_VERSION} first. Use a client of this version."
-            raise Refused(4400, Error(code="protocol", message=wanted, fatal=True))
-        if not (self._admitted or self._service.access.admits(message.token)):
-            wanted = "The token is missing or wrong. Use the address that the server printed when it started."
-            raise Refused(4401, Error(code="access", message=wanted, fatal=True))
-        return message
-
-    async def _loaded(self) -> None:
-        while not await self._service.settled(1.0):
-            state = State(status="idle", generation=0, chunk=0, description="Loading the model.")
-            await self._socket.send_text(state.model_dump_json())
-        if not self._service.ready:
-            raise Refused(1011, Error(code="model", message=self._service.failure, fatal=True))
-
-    def _enter(self, hello: Hello) -> Ticket:
-        try:
-            self._codec: Codec = choose_codec(hello.codecs, available_codecs())
-            return self._streams.enter(hello.resume)
-        except InputError as error:
-            raise Refused(1013, Error(code="busy", message=str(error), fatal=True)) from error
-
-    async def _refuse(self, refused: Refused) -> None:
-        self._service.metrics.refused.labels(refused.error.code).inc()
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has gone already
-            await self._socket.send_text(refused.error.model_dump_json())
-            await self._socket.close(refused.code)
-
-    # With the stream.
-
-    async def _serve(self, hello: Hello, ticket: Ticket) -> None:
-        self._stream: LiveStream = ticket.stream
-        self._stream.wants_tracks = hello.tracks
-        self._encoder = self._opened_encoder()
+    async def run(self, ticket: Ticket) -> None:
+        """From the welcome to the end."""
         self.post(self._ready(ticket))
         self._stream.attach(self)
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
@@ -208,6 +131,26 @@ class Connection:
                 error = None if task.cancelled() else task.exception()
                 if error is not None and not isinstance(error, WebSocketDisconnect):
                     logger.error("Connection of stream %s failed", self._stream.name, exc_info=error)
+
+    def post(self, message: Message | Packet) -> None:
+        """Send when there is time, in order; statistics and receipts that are outdated give way to newer ones."""
+        if self._closing is not None:
+            return
+        if isinstance(message, Received | Stats) and self._outbox and type(self._outbox[-1]) is type(message):
+            self._outbox.pop()
+        self._outbox.append(message)
+        if len(self._outbox) > MAX_OUTBOX:
+            self.close(4408, "the client does not read")
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There may be a frame to take."""
+        self._wake.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection after what was posted; of several reasons the first counts."""
+        self._closing = self._closing or (code, reason)
+        self._wake.set()
 
     def _ready(self, ticket: Ticket) -> Ready:
         service, engine = self._service, self._service.engine
@@ -252,7 +195,7 @@ class Connection:
             await self._slow_down(self._pictures.take())
             await self._take_picture(payload)
             return
-        text = _text(event)
+        text = text_of(event)
         await self._slow_down(self._messages.take(1 + len(text) / _TEXT_BYTES_PER_MESSAGE))
         try:
             message = parse_client_message(text)
@@ -290,7 +233,7 @@ class Connection:
                 stream.shown(message)
                 self.wake()
             case KeyFrame():
-                self._key_wanted = True
+                self._coder.want_key()
             case Configure():
                 self._configure(message)
             case Ping():
@@ -322,8 +265,7 @@ class Connection:
         stream.presenter.presentation = message.presentation or stream.presenter.presentation
         stream.wants_tracks = stream.wants_tracks if message.tracks is None else message.tracks
         if message.quality is not None:
-            self._quality = message.quality
-            self._encoder = self._opened_encoder()
+            self._coder.set_quality(message.quality)
         stream.configured()
 
     def _pong(self, message: Ping) -> None:
@@ -360,7 +302,9 @@ class Connection:
                 await self._socket.close(*self._closing)
                 return
             elif (frame := presenter.take()) is not None:
-                await self._send_frame(frame)
+                packet = await self._coder.packet(frame)
+                if packet is not None:
+                    await self._send(packet)
             else:
                 await self._wake.wait()
 
@@ -369,54 +313,3 @@ class Connection:
             await self._socket.send_bytes(message.to_bytes())
         else:
             await self._socket.send_text(message.model_dump_json())
-
-    async def _send_frame(self, frame: Frame) -> None:
-        key = self._key_wanted or frame.generation != self._generation
-        self._key_wanted, self._generation = False, frame.generation
-        encoded = await self._encoded(frame, key)
-        sequence = self._stream.presenter.sent(frame)
-        if sequence is None:  # its branch has ended meanwhile
-            return
-        packet = Packet(
-            kind=encoded.kind,
-            payload=encoded.payload,
-            flags=frame.flags | (Flag.KEY if encoded.key else NO_FLAGS),
-            generation=frame.generation,
-            sequence=sequence,
-            chunk=frame.chunk,
-            frame=frame.number,
-            time_ms=frame.time_ms,
-            input_ms=frame.input_ms,
-        )
-        await self._socket.send_bytes(packet.to_bytes())
-        self._service.metrics.frames_sent.inc()
-        self._service.metrics.bytes_sent.inc(len(encoded.payload))
-
-    async def _encoded(self, frame: Frame, key: bool) -> EncodedFrame:
-        begun = time.monotonic()
-        loop, encoder = asyncio.get_running_loop(), self._encoder
-        encoded = await loop.run_in_executor(self._service.workers, lambda: encoder.encode(frame.pixels, key=key))
-        seconds = time.monotonic() - begun
-        self._stream.gauges.encode_ms = 1e3 * seconds
-        self._service.metrics.encode_seconds.observe(seconds)
-        return encoded
-
-    def _opened_encoder(self) -> FrameEncoder:
-        config = self._service.engine.config
-        return open_encoder(
-            self._codec, width=config.width, height=config.height, fps=config.fps, quality=self._quality
-        )
-
-
-def _text(event: Mapping[str, Any]) -> str:
-    """The text of a message.
-
-    Raises:
-        InputError: It is binary or too long.
-    """
-    text = event.get("text")
-    if not isinstance(text, str):
-        raise InputError("Wanted a text message, got a binary one. See docs/protocol.md.")
-    if len(text) > MAX_TEXT_BYTES:
-        raise InputError(f"Message: wanted at most {MAX_TEXT_BYTES} characters, got {len(text)}. Send it in parts.")
-    return text

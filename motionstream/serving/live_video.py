@@ -137,6 +137,11 @@ class LiveVideo:
         """Chunks made so far; also the number of the next one."""
         return self._session.num_chunks
 
+    @property
+    def prompt(self) -> str:
+        """The prompt of the next chunk."""
+        return self._session.prompt
+
     def make_chunk(self, timeline: ControlTimeline, changes: Sequence[Change], now: Callable[[], float]) -> MadeChunk:
         """Make the next chunk from what was done up to now.
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from fastapi import FastAPI, WebSocket
 
 from motionstream import __version__
-from motionstream.serving.connection import Connection
+from motionstream.serving.connection import serve
 from motionstream.serving.guard import Guard
 from motionstream.serving.opener import Opener
 from motionstream.serving.routes import make_routes
@@ -55,7 +55,7 @@ def create_app(engine: Opener | Callable[[], Opener], settings: ServerSettings |
             await socket.close()  # before it was accepted: the handshake is answered by 403
             return
         admitted = access.admits_headers(socket.headers, socket.cookies)
-        await Connection(socket, service, streams, admitted=admitted).run()
+        await serve(socket, service, streams, admitted=admitted)
 
     return app
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from motionstream.errors import MotionStreamError
+from motionstream.errors import InputError, MotionStreamError
 from motionstream.serving.access import Access
 from motionstream.serving.metrics import Metrics
 from motionstream.serving.offer import Offers
@@ -21,7 +21,7 @@ from motionstream.serving.turns import Turns
 
 logger = logging.getLogger(__name__)
 
-_WORKERS = 2
+_NUM_THREADS = 2
 
 
 class Service:
@@ -35,7 +35,9 @@ class Service:
         offers: Sources of motion.
         metrics: For monitoring.
         recordings: Finished videos; None where none are kept.
-        workers: Threads for encoding, decoding and writing.
+        coders: Threads that encode frames.
+        workers: Threads for what takes longer: reading pictures, writing recordings.
+        num_videos: That are held in memory.
         scratch: Folder for the control logs of living streams.
         failure: Why there is no model; empty while it is loading and afterwards.
     """
@@ -50,7 +52,9 @@ class Service:
         self.recordings = (
             None if settings.recordings is None else Recordings(settings.recordings, settings.recordings_bytes)
         )
-        self.workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="worker")
+        self.coders = ThreadPoolExecutor(_NUM_THREADS, thread_name_prefix="coder")
+        self.workers = ThreadPoolExecutor(_NUM_THREADS, thread_name_prefix="worker")
+        self.num_videos = 0
         self._scratch = tempfile.TemporaryDirectory(prefix="motionstream-")
         self.scratch = Path(self._scratch.name)
         self.failure = ""
@@ -99,8 +103,20 @@ class Service:
             return False
         return True
 
+    def check_room_for_video(self) -> None:
+        """Whether one more video can be held in memory.
+
+        Raises:
+            InputError: It cannot.
+        """
+        if self.num_videos >= self.settings.max_videos:
+            raise InputError(
+                f"{self.num_videos} videos are being made or paused, and no more fit in memory. Try again later."
+            )
+
     def close(self) -> None:
         """Give back threads and files."""
         self.turns.close()
-        self.workers.shutdown(wait=True, cancel_futures=True)
+        for threads in (self.coders, self.workers):
+            threads.shutdown(wait=True, cancel_futures=True)
         self._scratch.cleanup()

@@ -23,6 +23,7 @@ class ServerSettings(BaseModel):
         allowed_origins: Origins of pages, such as "https://example.org", that may connect besides the server's own.
         max_streams: Streams that take turns at the model.
         max_waiting: Streams that may queue for one of these seats.
+        max_videos: Videos that are held in memory, those that are paused too.
         max_connections: Visitors altogether; each has at most one stream.
         first_message_seconds: Time for `hello`.
         reconnect_seconds: How long a stream without a client keeps its seat.
@@ -50,6 +51,7 @@ class ServerSettings(BaseModel):
     allowed_origins: tuple[str, ...] = ()
     max_streams: int = Field(default=4, ge=1, le=1024)
     max_waiting: int = Field(default=16, ge=0, le=1024)
+    max_videos: int = Field(default=16, ge=1, le=65536)
     max_connections: int = Field(default=64, ge=1, le=65536)
     first_message_seconds: _Seconds = 5
     reconnect_seconds: _Seconds = 15

@@ -79,7 +79,7 @@ def test_another_prompt_is_told_and_comes_into_the_video(open_studio):
     assert visitor.until(State).prompt == "a blue ball"
     assert visitor.frames(60)
     stream = next(iter(studio.client.app.state.streams.all))
-    assert stream._video._session.prompt == "a blue ball"
+    assert stream._production._video._session.prompt == "a blue ball"
 
 
 def test_a_cut_goes_on_from_the_picture_that_was_sent_last(open_studio):

@@ -193,7 +193,11 @@ def test_memory_stays_as_it_is_over_hundreds_of_chunks(open_studio):
 
     def load():
         stream = next(iter(studio.client.app.state.streams.all))
-        return stream.presenter.num_unshown, stream._video._history.num_bytes, len(stream._timeline)
+        return (
+            stream.presenter.num_unshown,
+            stream._production._video._history.num_bytes,
+            len(stream._production.timeline),
+        )
 
     for seq in range(60):
         visitor.drag(3 * seq, (0.5, 0.5), (0.6, 0.5), (0.5, 0.5))
