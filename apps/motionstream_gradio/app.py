@@ -14,7 +14,7 @@ from motionstream_gradio.drag import drag_tab
 from motionstream_gradio.gallery import gallery_tab
 from motionstream_gradio.generic import generic_tab
 from motionstream_gradio.theme import CSS, TITLE, studio_theme
-from motionstream_gradio.web_files import mount_web_files
+from motionstream_gradio.web_files import WEB, mount_web_files
 
 Ticket = Callable[[str], str]
 """From the name of a visitor to a ticket that the live server accepts."""
@@ -39,16 +39,15 @@ def build_blocks(
         InputError: There is no such tab.
     """
     chosen = _chosen(providers, tab)
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
+    blocks = gr.Blocks(title=TITLE, analytics_enabled=False)
+    with blocks:
         views = _all_tabs(chosen, tab, ticket is not None)
         if ticket is not None:
             blocks.load(_admission(ticket, len(views)), None, views, api_visibility="private", show_progress="hidden")
     return blocks
 
 
-def mount(
-    app: FastAPI, *, tab: str | None = None, auth: tuple[str, str] | None = None, root_path: str = ""
-) -> None:
+def mount(app: FastAPI, *, tab: str | None = None, auth: tuple[str, str] | None = None, root_path: str = "") -> None:
     """Put the page on a live server, at its root.
 
     Args:
@@ -72,6 +71,7 @@ def mount(
         root_path=root_path or None,
         theme=studio_theme(),
         css=CSS,
+        favicon_path=str(WEB / "icon.svg"),
         footer_links=[],
         run_history=False,
         ssr_mode=False,

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "examples"
 
 @cache
 def load_examples() -> list[dict[str, Any]]:
-    """Name, image, thumbnail, script, prompt and seed of each; none where the app is installed without the repository."""
+    """Name, image, thumbnail, script, prompt and seed of each; none without a clone of the repository."""
     listing = FOLDER / "studio.json"
     if not listing.is_file():
         return []

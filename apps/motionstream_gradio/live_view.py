@@ -1,4 +1,4 @@
-"""The live view: a tag that the page's own modules fill, because pointers and frames are too fast for Gradio's events."""
+"""The live view: a tag that the page's own modules fill: pointers and frames are too fast for Gradio's events."""
 
 from __future__ import annotations
 

@@ -7,16 +7,17 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from motionstream.serving.messages import ProviderInfo
 from motionstream_gradio.live_view import adjusting
+
+Control = gr.Slider | gr.Number | gr.Radio | gr.Checkbox | gr.Textbox
 
 _STEPS = 100
 """About so many places a slider of real numbers has."""
 
 
-def motion_settings(provider: ProviderInfo, *, skip: Collection[str] = ()) -> list[Component]:
+def motion_settings(provider: ProviderInfo, *, skip: Collection[str] = ()) -> list[Control]:
     """One control for each setting that has a plain type; a change reaches the live view in the page at once.
 
     Args:
@@ -36,9 +37,13 @@ def motion_settings(provider: ProviderInfo, *, skip: Collection[str] = ()) -> li
     return controls
 
 
-def _control(name: str, field: Mapping[str, Any]) -> Component | None:
+def _control(name: str, field: Mapping[str, Any]) -> Control | None:
     """The control of a field; None where its type is not plain."""
-    common = {"label": _label(name, field), "info": field.get("description"), "value": field.get("default")}
+    common: dict[str, Any] = {
+        "label": _label(name, field),
+        "info": field.get("description"),
+        "value": field.get("default"),
+    }
     if "enum" in field:
         return gr.Radio([(str(choice).replace("_", " "), choice) for choice in field["enum"]], **common)
     match field.get("type"):
@@ -51,7 +56,7 @@ def _control(name: str, field: Mapping[str, Any]) -> Component | None:
     return None
 
 
-def _number(field: Mapping[str, Any], common: dict[str, Any]) -> Component:
+def _number(field: Mapping[str, Any], common: dict[str, Any]) -> Control:
     whole = field["type"] == "integer"
     low, high = field.get("minimum", field.get("exclusiveMinimum")), field.get("maximum", field.get("exclusiveMaximum"))
     if low is None or high is None:

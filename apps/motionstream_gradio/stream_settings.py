@@ -46,7 +46,9 @@ def stream_settings(provider: str, *, pointers: bool) -> None:
     )
     picture.input(None, [picture], None, js=adjusting(provider, "{ onPicture: value }"))
     behind = gr.Radio(
-        [("waits", "backpressure"), ("leaves out frames", "drop")], value="backpressure", label="When the network is slow"
+        [("waits", "backpressure"), ("leaves out frames", "drop")],
+        value="backpressure",
+        label="When the network is slow",
     )
     behind.input(None, [behind], None, js=adjusting(provider, "{ presentation: value }"))
     codec = gr.Radio(["auto", "jpeg", "h264", "vp8"], value="auto", label="Codec")

@@ -157,17 +157,16 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Callable[..., LivePage]]:
-    """Opens pages, each a visitor of its own; after the test none may have complained or asked strangers for anything."""
+    """Opens pages, each a visitor of its own; none may complain, or ask strangers for anything."""
     contexts, complaints = [], []
 
     def complained(message: ConsoleMessage) -> None:
         if message.type == "error":
-            complaints.append(message.text)
+            complaints.append(f"{message.location.get('url')}: {message.text}")
 
-    def opened(url: str, *, width: int = 1280, height: int = 900, dark: bool = False, forgive: bool = False) -> LivePage:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", accept_downloads=True
-        )
+    def opened(url: str, *, width: int = 1280, dark: bool = False, forgive: bool = False) -> LivePage:
+        scheme = "dark" if dark else "light"
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)

@@ -44,6 +44,7 @@ export class Controls {
   }
 
   do_pause() {
+    this.view.memory.forget("waits"); // from now on it waits because somebody wants it to
     if (this.stream.status === "paused") this.stream.resume();
     else this.stream.pause();
   }

@@ -158,6 +158,7 @@ class LiveView extends HTMLElement {
 
   #stateChanged(state) {
     if (this.resumed) this.controls.fill(state);
+    if (this.resumed) this.#visibility();
     this.resumed = false;
     if (!this.stream.moving) this.tools?.release();
     if (state.status === "streaming" && this.wanted.saveOnStop && !this.stream.recording) this.stream.record(true);
@@ -239,10 +240,10 @@ class LiveView extends HTMLElement {
     if (!this.stream) return;
     const seen = !document.hidden && this.checkVisibility();
     if (!seen && this.stream.moving) {
-      this.waits = true;
+      this.memory.set("waits", "yes"); // a reload hides the page too
       this.stream.pause();
-    } else if (seen && this.waits) {
-      this.waits = false;
+    } else if (seen && this.stream.status === "paused" && this.memory.get("waits")) {
+      this.memory.forget("waits");
       this.stream.resume();
     }
   }
