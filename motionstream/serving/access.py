@@ -71,8 +71,21 @@ class Access:
             return True
         return bool(host) and host == headers.get("host", "").lower() and not self._is_strange(host)
 
+    def admits_host(self, headers: Mapping[str, str]) -> bool:
+        """Whether what the server keeps may be shown under this name; see `admits_origin` for the reason.
+
+        A proxy on this machine says the name that it is known by as X-Forwarded-Host.
+        """
+        host = headers.get("host", "").lower()
+        listed = any(_host_of(origin) == host for origin in self._origins)
+        return listed or "x-forwarded-host" in headers or not self._is_strange(host)
+
     def _is_strange(self, host: str) -> bool:
-        return self._local_only and not is_loopback(urlsplit(f"//{host}").hostname or "")
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return True
+        return self._local_only and not is_loopback(name)
 
     def _is_ticket(self, shown: str) -> bool:
         try:

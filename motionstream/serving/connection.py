@@ -181,13 +181,11 @@ class Connection:
                 return
             try:
                 await self._take(event)
-            except InputError as error:
+            except MotionStreamError as error:  # whatever it is, it was this message that asked for it
                 self._complain("input", str(error))
             except Exception as error:
-                told = failure(error)
-                if not isinstance(error, MotionStreamError):
-                    logger.exception("A message of stream %s failed", self._stream.name)
-                self._complain(told.code, told.message)
+                logger.exception("A message of stream %s failed", self._stream.name)
+                self._complain(failure(error).code, failure(error).message)
 
     async def _take(self, event: Mapping[str, Any]) -> None:
         payload = event.get("bytes")

@@ -39,6 +39,9 @@ class Guard:
         if self._access.token is not None and shown is not None and self._access.admits(shown):
             return self._welcome(request)
         own = any(path.startswith(prefix) for prefix in _OWN_PATHS)
+        if own and not self._access.admits_host(request.headers):
+            message = "Wanted the server's own name, got another one. Open it as localhost, or allow its origin.\n"
+            return PlainTextResponse(message, 403)
         if path in _OPEN_PATHS or (self._access.login and not own):
             return None
         if self._access.admits_headers(request.headers, request.cookies):

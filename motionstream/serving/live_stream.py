@@ -100,7 +100,7 @@ class LiveStream:
         self._still = np.zeros((config.height, config.width, 3), np.uint8)
         self._start, self._prompt, self._chunk = Start(), "", 0
         self._newest_seq = -1
-        self._input_at = time.monotonic()
+        self._input_at = self._shown_at = time.monotonic()
 
     # The connection comes and goes.
 
@@ -227,7 +227,7 @@ class LiveStream:
 
     def shown(self, ack: Ack) -> None:
         """The client has drawn a frame."""
-        frames = self.presenter.shown(ack.packet)
+        frames, self._shown_at = self.presenter.shown(ack.packet), time.monotonic()
         for time_ms in self.gauges.shown(frames, ack.shown_ms, time.monotonic()):
             self._service.metrics.latency_seconds.observe(time_ms / 1000)
         self._production.wake()
@@ -250,6 +250,8 @@ class LiveStream:
             self.stop(f"Stopped after {quiet:.0f} s without input.")
         elif quiet > settings.no_input_seconds and self.status == "streaming":
             self.pause(f"Paused after {quiet:.0f} s without input. Press resume.")
+        elif self._blocks_others() and now - self._shown_at > settings.reconnect_seconds:
+            self.pause("Paused because nothing was shown while others wait. Press resume.")
 
     async def close(self) -> None:
         """End it for good: finish the recording, give everything back."""
@@ -309,12 +311,17 @@ class LiveStream:
 
     def _moved(self, description: str, place: Place) -> None:
         if place.position == 0:
-            self._production.timeline.restart(time.monotonic())
+            self._shown_at = time.monotonic()
+            self._production.timeline.restart(self._shown_at)
             self._become("streaming", description)
             return
         if self.status != "queued":
             self._become("queued", description)
         self._post(Queued(position=place.position, waiting=place.waiting))
+
+    def _blocks_others(self) -> bool:
+        """It has a seat that others wait for, and its client shows nothing of what it was sent, as a hidden page."""
+        return self.status == "streaming" and self._service.seats.num_waiting > 0 and self.presenter.num_unshown > 0
 
     def _new_generation(self) -> None:
         self.presenter.restart(self.presenter.generation + 1)

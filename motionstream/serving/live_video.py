@@ -129,8 +129,12 @@ class LiveVideo:
         header = LogHeader.of(
             engine.checkpoint, session, provider=start.provider, settings=start.settings, fit=start.fit
         )
-        start_provider(provider, header.info)
-        return cls(session, provider, ControlLog.create(log, header), History(history_bytes))
+        try:
+            start_provider(provider, header.info)
+            return cls(session, provider, ControlLog.create(log, header), History(history_bytes))
+        except Exception:
+            provider.close()
+            raise
 
     @property
     def num_chunks(self) -> int:

@@ -397,7 +397,8 @@ class Error(Message):
     """Something was refused or failed; only a fatal one ends the connection.
 
     Attributes:
-        code: For programs, such as "input", "rate", "busy", "protocol", "access", "model", "internal".
+        code: For programs: "protocol" (the message), "input" (what it asks for), "access", "rate", "busy" (later
+            perhaps), "model" (none, or out of memory), "failed" (a source of motion or a disk), "internal" (a bug).
         message: For people: what was wanted, what came, what to do.
         fatal: Whether the connection is closed.
     """

@@ -144,7 +144,9 @@ def test_a_picture_with_too_many_pixels_is_refused(open_studio):
 def test_a_start_that_cannot_be_is_refused_with_the_reason(open_studio, fields, told):
     visitor = open_studio().enter()
     visitor.start(**fields)
-    assert told in visitor.until(Error).message
+    error = visitor.until(Error)
+    assert told in error.message
+    assert error.code == "input"
 
 
 def test_steps_that_the_model_cannot_do_fail_the_stream_and_a_good_start_mends_it(open_studio):

@@ -124,6 +124,15 @@ def test_a_page_of_a_stranger_is_refused_before_the_handshake(open_studio, origi
         pass
 
 
+def test_a_strange_name_that_points_here_is_shown_nothing_that_the_server_keeps(open_studio):
+    client = open_studio().client
+    for path in ("/api/recordings", "/metrics"):
+        assert client.get(path, headers={"Host": "evil.example"}).status_code == 403
+        assert client.get(path, headers={"Host": "localhost:7860"}).status_code == 200
+    proxied = {"Host": "127.0.0.1:7860", "X-Forwarded-Host": "studio.example"}
+    assert client.get("/api/recordings", headers=proxied).status_code == 200
+
+
 def test_the_servers_own_page_comes_in(open_studio):
     visitor = open_studio().visit(headers={"Origin": "http://localhost", "Host": "localhost"})
     assert visitor.hello().version == 1

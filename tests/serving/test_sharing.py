@@ -158,6 +158,18 @@ def test_a_stream_without_a_client_gives_its_seat_back_and_ends_in_the_end(open_
     other.send('{"type": "bye"}')
 
 
+def test_a_hidden_page_does_not_keep_a_seat_that_others_wait_for(open_studio):
+    studio = open_studio(max_streams=1, reconnect_seconds=0.5)
+    hidden, other = studio.enter(), studio.enter()
+    hidden.acks = False
+    hidden.start()
+    hidden.frames(10)
+    other.start()
+    other.state("queued")
+    other.state("streaming")
+    assert "others wait" in hidden.state("paused").description
+
+
 def test_a_stream_that_nobody_comes_back_to_is_forgotten(open_studio):
     studio = open_studio(reconnect_seconds=0.1, idle_seconds=0.2)
     gone = studio.visit()
