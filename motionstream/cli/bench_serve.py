@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from motionstream.streaming.profiling import Trend
 
 DEFINITIONS = {
-    "frames": "video frames that each user was shown in the same time, fewest..most; fairness is most / fewest",
+    "frames": "video frames that each user was shown in the same time, fewest..most; fairness is most / fewest. Users "
+    "take turns by the chunk, so that in a short time one chunk more or less is much",
     "hand to screen": "ms from a movement to the display of the first frame that has it, p50 / p95 over all users",
     "cpu": "user and system time of the server's process, of one core",
     "memory": "resident memory of the server's process at the end; per user: what it is more than before they came",
@@ -148,14 +149,14 @@ class BenchServe:
         from motionstream.cli.live_bench.report import Latency
         from motionstream.cli.live_bench.server_process import ServerProcess
         from motionstream.cli.live_bench.user import UserSettings
-        from motionstream.cli.live_bench.visit import run, visit
+        from motionstream.cli.live_bench.visit import run_visit, visit
 
         notes().print(f"{name} engine, {users} user{'s' * (users > 1)} ...")
         with ServerProcess(spec, _server_settings(users)) as server:
             settings = UserSettings(codec=self.codec)
-            run(visit(server, 1, settings, 0.5))  # what is loaded at the first use counts for no user
+            run_visit(visit(server, 1, settings, 0.5))  # what is loaded at the first use counts for no user
             empty = server.usage()
-            seen = run(visit(server, users, settings, self.seconds))
+            seen = run_visit(visit(server, users, settings, self.seconds))
         frames = sorted(each.frames for each in seen.seen)
         return ServeRow(
             engine=name,
@@ -173,13 +174,13 @@ class BenchServe:
         from motionstream.cli.live_bench.report import Latency
         from motionstream.cli.live_bench.server_process import ServerProcess
         from motionstream.cli.live_bench.user import UserSettings
-        from motionstream.cli.live_bench.visit import run, visit_for_long
+        from motionstream.cli.live_bench.visit import run_visit, visit_for_long
         from motionstream.streaming.profiling import Trend
 
         notes().print(f"{name} engine, {self.frames} frames ...")
         settings = UserSettings(codec=self.codec, num_frames=self.frames, paced=False)
         with ServerProcess(spec, _server_settings(1, paced=False)) as server:
-            seen, fps, memory = run(visit_for_long(server, settings))
+            seen, fps, memory = run_visit(visit_for_long(server, settings))
         settled = memory[len(memory) // 10 :]
         times = seen.photon_ms[len(seen.photon_ms) // 10 :]
         return LongRow(

@@ -113,10 +113,10 @@ class BenchTransport:
 
         from motionstream.cli.live_bench.report import Latency
         from motionstream.cli.live_bench.user import UserSettings
-        from motionstream.cli.live_bench.visit import run, visit
+        from motionstream.cli.live_bench.visit import run_visit, visit
 
         settings = UserSettings(codec=codec, pointer_hz=self.pointer_hz)
-        visits = [run(visit(server, 1, settings, self.seconds)) for _ in range(self.runs)]
+        visits = [run_visit(visit(server, 1, settings, self.seconds)) for _ in range(self.runs)]
         seen = [each.seen[0] for each in visits]
         middles = [float(np.median(each.delivery_ms)) for each in seen if each.delivery_ms] or [float("nan")]
         fps = float(np.median([each.frames / self.seconds for each in seen]))

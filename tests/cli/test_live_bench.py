@@ -15,7 +15,7 @@ from motionstream.cli.live_bench.marker import PERIOD_MS, age_ms, draw_marker, r
 from motionstream.cli.live_bench.null_engine import NullEngine
 from motionstream.cli.live_bench.picture import measuring_picture
 from motionstream.cli.live_bench.report import Latency, parse_size
-from motionstream.cli.live_bench.visit import run
+from motionstream.cli.live_bench.visit import run_visit
 from motionstream.client.decoder import FrameDecoder
 from motionstream.config import StreamConfig
 from motionstream.errors import InputError
@@ -115,7 +115,7 @@ def test_of_several_users_that_are_refused_the_first_is_told() -> None:
                 group.create_task(refused())
 
     with pytest.raises(InputError, match="no seat"):
-        run(come())
+        run_visit(come())
 
 
 @pytest.mark.parametrize("wrong", ["832", "832x", "8x8", "axb", "-8x100"])
@@ -159,6 +159,8 @@ def test_a_model_is_served_for_long(tiny_checkpoint: Path, tmp_path: Path, capsy
     assert main(["bench", "serve", "--engine", "model", "--frames", "60", *flags]) == 0
     (row,) = json.loads(path.read_text())["rows"]
     assert row["frames"] >= 60
+    assert 0 < row["seconds"] < 60
+    assert row["memory_mib"][0] > 10
     assert row["played_minutes"] == pytest.approx(row["frames"] / 16 / 60)
     assert "minutes of video" in capsys.readouterr().out
 

@@ -102,6 +102,7 @@ class User:
         async with self._live as live:
             await live.send_picture(picture)
             await live.start("a simulated user")
+            self.forget()
             async with asyncio.TaskGroup() as group:
                 others = [group.create_task(self._drag(live)), group.create_task(self._decode(live))]
                 await self._look(live)

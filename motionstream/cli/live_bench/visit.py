@@ -62,16 +62,16 @@ async def visit_for_long(server: ServerProcess, settings: UserSettings) -> tuple
     """What one user saw of `settings.num_frames`, the video's frame rate, and the server's memory in MiB all along."""
     user, memory = User(server.url, settings), list[float]()
     staying = asyncio.create_task(user.stay(measuring_picture(*_PICTURE)))
-    while not staying.done():
-        await asyncio.sleep(0.2)
+    while not (memory and staying.done()):
+        await asyncio.wait([staying], timeout=0.2)
         usage = await asyncio.to_thread(server.usage)
-        if user.has_seen_any and not staying.done():
+        if not memory or (user.has_seen_any and not staying.done()):
             memory.append(usage.memory_bytes / 2**20)
     await staying
     return user.experience, user.fps, memory
 
 
-def run(work: Coroutine[Any, Any, _T]) -> _T:
+def run_visit(work: Coroutine[Any, Any, _T]) -> _T:
     """Do a visit; of several users that were refused something the first is told."""
     try:
         return asyncio.run(work)
