@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from jaxtyping import UInt8
@@ -92,14 +94,19 @@ def _write_poster(path: Path, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
 
 
 def _write_tracks(path: Path, tracks: Tracks, fps: float, first_frame: int) -> None:
-    values = {
-        "fps": fps,
-        "first_frame": first_frame,
-        "ids": tracks.ids.tolist(),
-        "xy": np.round(tracks.xy.astype(np.float64), 5).tolist(),
-        "visible": tracks.visible.astype(int).tolist(),
-    }
+    """Frame by frame: as lists of numbers the tracks of half an hour would not fit in memory."""
+    head = {"fps": fps, "first_frame": first_frame, "ids": tracks.ids.tolist()}
     try:
-        path.write_text(json.dumps(values, separators=(",", ":")), encoding="utf-8")
+        with path.open("w", encoding="utf-8") as file:
+            file.write(f'{json.dumps(head)[:-1]}, "xy": [')
+            _write_rows(file, (np.round(frame.astype(np.float64), 5) for frame in tracks.xy))
+            file.write('], "visible": [')
+            _write_rows(file, (frame.astype(int) for frame in tracks.visible))
+            file.write("]}")
     except OSError as error:
         raise OutputError(f"{path}: could not be written: {error.strerror or error}. Make room.") from error
+
+
+def _write_rows(file: TextIO, frames: Iterable[np.ndarray]) -> None:
+    for number, frame in enumerate(frames):
+        file.write((",\n" if number else "\n") + json.dumps(frame.tolist(), separators=(",", ":")))

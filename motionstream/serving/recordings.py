@@ -18,7 +18,7 @@ from motionstream.streaming.video_file import read_video
 CLIP = "clip.gif"
 FILES = (VIDEO, LOG, TRACKS_NPZ, TRACKS_JSON, POSTER, CLIP)
 _NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
-_CLIP_FRAMES, _CLIP_PX = 240, 480
+_CLIP_FRAMES, _CLIP_PX = 128, 480
 
 
 class RecordingInfo(BaseModel):
@@ -66,8 +66,8 @@ class Recordings:
             OutputError: The folder cannot be written.
         """
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-        recording = Recording(self._folder / name, fps)
         with self._lock:
+            recording = Recording(self._folder / name, fps)
             self._open.add(name)
         return recording
 

