@@ -37,7 +37,7 @@ class Guard:
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
         shown = request.query_params.get("token")
         if self._access.token is not None and shown is not None and self._access.admits(shown):
-            return self._welcome(request)
+            return self._welcome(request) if request.scope["method"] in ("GET", "HEAD") else None
         own = any(path.startswith(prefix) for prefix in _OWN_PATHS)
         if own and not self._access.admits_host(request.headers):
             message = "Wanted the server's own name, got another one. Open it as localhost, or allow its origin.\n"

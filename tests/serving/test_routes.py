@@ -72,6 +72,7 @@ def test_away_from_the_loopback_nothing_but_health_is_shown_without_the_token(en
             assert client.get(path).status_code == 401
         assert client.get("/api/info?token=wrong").status_code == 401
         assert client.get("/api/info", headers={"Authorization": "Bearer open sesame"}).status_code == 200
+        assert client.delete("/api/recordings/none?token=open sesame").status_code == 404
         welcome = client.get("/api/info?token=open sesame&theme=dark")
         assert (welcome.status_code, welcome.headers["location"]) == (303, "?theme=dark")
         assert "open sesame" not in welcome.headers["set-cookie"]
