@@ -227,6 +227,61 @@ def test_nothing_overflows_and_every_control_has_a_name(studio, visit: Callable,
     live.screenshot(SCREENSHOTS / f"drag-{width}-{'dark' if dark else 'light'}.png")
 
 
+def test_a_setting_of_gradio_reaches_the_next_press_and_the_next_start(live):
+    live.page.locator("button.label-wrap:visible", has_text="Motion").click()
+    live.page.get_by_text("square", exact=True).click()
+    live.page.get_by_text("let go", exact=True).click()
+    live.page.wait_for_timeout(200)
+    state = live.view.evaluate("(view) => ({ ...view.tools.grid, ...view.stream.options.settings })")
+    assert (state["shape"], state["after_release"]) == ("square", "let_go")
+
+
+def test_denoising_steps_that_make_no_sense_are_refused_in_words(live):
+    live.page.locator("button.label-wrap:visible", has_text="Model").click()
+    steps = live.page.get_by_label("Denoising steps")
+    steps.fill("1000, many")
+    steps.press("Enter")
+    assert 'got "1000, many"' in live.view.locator(".toast.problem").inner_text()
+    steps.fill("1000, 500")
+    steps.press("Enter")
+    assert live.view.evaluate("(view) => view.stream.options.timesteps") == [1000, 500]
+
+
+def test_another_codec_is_chosen_while_it_streams(live):
+    live.key("Enter")
+    live.until("s.frame > 0")
+    if not live.page.evaluate("typeof VideoDecoder !== 'undefined'"):
+        pytest.skip("this browser has no WebCodecs")
+    live.page.locator("button.label-wrap:visible", has_text="Stream").click()
+    live.page.get_by_text("vp8", exact=True).click()
+    frame = live.state()["frame"]
+    live.until(f"s.link === 'open' && s.frame > {frame + 12}")
+    assert live.view.evaluate("(view) => view.stream.info.codec") == "vp8"
+    live.surface.focus()
+    live.key("Enter")
+
+
+def test_two_fingers_drag_two_things(live):
+    live.upload(red_disc())
+    live.key("Enter")
+    live.until("s.frame > 0")
+    session = live.page.context.new_cdp_session(live.page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": live.at(*place)[0], "y": live.at(*place)[1], "id": i} for i, place in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (0.2, 0.2), (0.7, 0.7))
+    for part in range(5):
+        touch("touchMove", (0.2 + part / 50, 0.2), (0.7, 0.7 - part / 50))
+        live.page.wait_for_timeout(50)
+    assert live.view.evaluate("(view) => view.tools.hands.length") == 2
+    touch("touchEnd")
+    assert live.view.evaluate("(view) => view.tools.hands.length") == 0
+    assert live.page.evaluate("window.scrollY") == 0
+    live.key("Enter")
+
+
 def test_recordings_are_listed(studio, visit: Callable):
     live = visit(studio.url).ready()
     live.key("Enter")
