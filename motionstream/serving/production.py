@@ -200,9 +200,12 @@ class Production:
 
     async def _open(self) -> None:
         assert self._open_video is not None, "a stream that may work was started"
-        self._service.check_room_for_video()
-        self._video = (await self._service.turns.take(self._open_video)).result
-        self._service.num_videos += 1
+        self._service.add_video()
+        try:
+            self._video = (await self._service.turns.take(self._open_video)).result
+        except BaseException:
+            self._service.num_videos -= 1
+            raise
 
     async def _make_chunk(self, video: LiveVideo) -> None:
         generation, changes, self._changes = self._presenter.generation, self._changes, []

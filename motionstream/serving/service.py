@@ -103,16 +103,17 @@ class Service:
             return False
         return True
 
-    def check_room_for_video(self) -> None:
-        """Whether one more video can be held in memory.
+    def add_video(self) -> None:
+        """Make room for one more video.
 
         Raises:
-            InputError: It cannot.
+            InputError: There is none.
         """
         if self.num_videos >= self.settings.max_videos:
             raise InputError(
                 f"{self.num_videos} videos are being made or paused, and no more fit in memory. Try again later."
             )
+        self.num_videos += 1
 
     def close(self) -> None:
         """Give back threads and files."""

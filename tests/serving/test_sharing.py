@@ -29,6 +29,22 @@ def test_who_finds_all_seats_taken_queues_and_starts_by_himself_when_one_is_free
     assert first.frames(12)
 
 
+def test_no_more_videos_are_held_than_memory_is_for_and_one_that_ends_makes_room(open_studio):
+    studio = open_studio(max_videos=1)
+    first, second = studio.enter(), studio.enter()
+    first.start()
+    first.frames(10)
+    first.send('{"type": "pause"}')
+    second.start()
+    assert "no more fit in memory" in second.state("failed").description
+    first.send('{"type": "stop"}')
+    first.state("stopped")
+    first.start(paused=True)
+    first.state("paused")
+    second.send(Start(seed=1))
+    assert second.frames(10)
+
+
 def test_two_people_get_equally_many_chunks(open_studio):
     studio = open_studio()
     people = [studio.enter(), studio.enter()]
