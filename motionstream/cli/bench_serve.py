@@ -100,6 +100,8 @@ class BenchServe:
     """Time that a chunk of the null engine takes, as on a GPU."""
     codec: Literal["jpeg", "h264", "vp8"] = "jpeg"
     """Codec of the frames."""
+    history_mib: int = 512
+    """Memory for each stream's snapshots; once it is full, the server's memory should not grow any more."""
     checkpoint: str | None = None
     """A checkpoint folder or hub id; by default the embedded one."""
     threads: int | None = None
@@ -115,8 +117,10 @@ class BenchServe:
         """Measure, print and write the report."""
         from motionstream.cli.live_bench.report import load_average, report_of
 
-        if not (self.users and min(self.users) >= 1 and self.seconds > 0 and self.frames >= 0):
-            raise InputError("Wanted numbers of users of at least 1, more than 0 seconds, and frames of at least 0.")
+        if not (self.users and min(self.users) >= 1 and self.seconds > 0 and min(self.frames, self.history_mib) >= 0):
+            raise InputError(
+                "Wanted numbers of users of at least 1, more than 0 seconds, and frames and MiB of at least 0."
+            )
         load = load_average()
         rows: list[ServeRow | LongRow] = []
         for name, spec in self._engines().items():
@@ -152,7 +156,7 @@ class BenchServe:
         from motionstream.cli.live_bench.visit import run_visit, visit
 
         notes().print(f"{name} engine, {users} user{'s' * (users > 1)} ...")
-        with ServerProcess(spec, _server_settings(users)) as server:
+        with ServerProcess(spec, self._server_settings(users)) as server:
             settings = UserSettings(codec=self.codec)
             run_visit(visit(server, 1, settings, 0.5))  # what is loaded at the first use counts for no user
             empty = server.usage()
@@ -179,7 +183,7 @@ class BenchServe:
 
         notes().print(f"{name} engine, {self.frames} frames ...")
         settings = UserSettings(codec=self.codec, num_frames=self.frames, paced=False)
-        with ServerProcess(spec, _server_settings(1, paced=False)) as server:
+        with ServerProcess(spec, self._server_settings(1, paced=False)) as server:
             seen, fps, memory = run_visit(visit_for_long(server, settings))
         settled = memory[len(memory) // 10 :]
         times = seen.photon_ms[len(seen.photon_ms) // 10 :]
@@ -194,20 +198,20 @@ class BenchServe:
             latency_ms_per_1000_frames=_slope(Trend.of(times), len(seen.photon_ms), seen.frames),
         )
 
+    def _server_settings(self, users: int, *, paced: bool = True) -> ServerSettings:
+        """Seats for all, and no limit that a simulated user could meet."""
+        from motionstream.serving.settings import ServerSettings
 
-def _server_settings(users: int, *, paced: bool = True) -> ServerSettings:
-    """Seats for all, and no limit that a simulated user could meet."""
-    from motionstream.serving.settings import ServerSettings
-
-    return ServerSettings(
-        max_streams=users,
-        max_videos=users + 1,  # one that has just been left
-        max_connections=users + 1,
-        messages_per_second=1e6,
-        events_per_second=1e6,
-        pictures_per_second=1e3,
-        paced=paced,
-    )
+        return ServerSettings(
+            max_streams=users,
+            max_videos=users + 1,  # one that has just been left
+            max_connections=users + 1,
+            messages_per_second=1e6,
+            events_per_second=1e6,
+            pictures_per_second=1e3,
+            history_bytes=self.history_mib * 2**20,
+            paced=paced,
+        )
 
 
 def _slope(trend: Trend | None, entries: int, frames: int) -> tuple[float, float, float] | None:
