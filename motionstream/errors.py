@@ -8,6 +8,7 @@
       CheckpointError            3   weights or configuration missing, wrong in shape or dtype
       ProviderError              4   a provider that is unknown, broken or misbehaves
       OutputError                5   a path that cannot be written, a disk that is full
+      LiveError                  1   what a live server refused; in `motionstream.client`
 
 Anything else that escapes is a bug of ours and keeps its traceback.
 """

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from motionstream.cli.console import INTERRUPTED, notes, say
+from motionstream.cli.output_path import make_folder_of
 from motionstream.cli.settings import make_provider
-from motionstream.errors import InputError, OutputError
+from motionstream.errors import InputError
 
 if TYPE_CHECKING:
     from motionstream.cli.video_sink import VideoSink
@@ -60,7 +61,7 @@ class Generate:
         if self.num_frames < 1:
             raise InputError(f"--num-frames: wanted at least 1, got {self.num_frames}.")
         provider = make_provider(self.provider, self.set, self.script)
-        _make_folder(self.out)
+        make_folder_of(self.out)
         engine, session = self._open()
         loaded = engine.checkpoint
         say(f"model: {loaded.path}, {loaded.device}, {str(loaded.dtype).removeprefix('torch.')}")
@@ -95,14 +96,3 @@ def _pour(
     except KeyboardInterrupt:
         return True
     return False
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: its folder could not be made: {error.strerror or error}. Choose another path."
-        ) from error
-    if path.is_dir():
-        raise OutputError(f"{path}: wanted the name of a file such as {path / 'clip.mp4'}, got a folder.")

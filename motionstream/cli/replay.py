@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from motionstream.cli.console import INTERRUPTED, notes, say
-from motionstream.cli.generate import _make_folder
+from motionstream.cli.output_path import make_folder_of
 from motionstream.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Replay:
         if log.note:
             say(f"note: {log.note}")
         num_chunks = self._length(log)
-        _make_folder(self.out)
+        make_folder_of(self.out)
         engine = self._load()
         _say_differences(engine, log)
         with self._sink(engine, num_chunks) as sink:
