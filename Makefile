@@ -7,6 +7,7 @@ OUT ?= outputs/clip.mp4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo clip test lint check prove bench clean
+APP ?=
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,9 +23,10 @@ $(STAMP): pyproject.toml constraints.txt
 		--editable . --requirement requirements-dev.txt
 	@touch $@
 
-demo: clip  ## Run the main job: a photograph follows a drag.
+demo: $(STAMP)  ## Open the studio on the embedded checkpoint; APP="--no-browser --port 8000" are its flags.
+	$(BIN)/motionstream app $(APP)
 
-clip: $(STAMP)  ## Drag a thing in the bundled photograph with the embedded checkpoint.
+clip: $(STAMP)  ## Make a video: the bundled photograph follows a recorded drag.
 	$(BIN)/motionstream generate --image examples/coffee.jpg --provider drag --script examples/coffee-drag.json \
 		--prompt "a cup of coffee slides over a wooden table" --num-frames 81 --seed 0 --overlay --out $(OUT)
 
