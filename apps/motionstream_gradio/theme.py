@@ -11,6 +11,7 @@ CSS = """
 .gradio-container .main.fillable.app { padding: 12px 24px 40px !important; }
 .gradio-container .html-container { padding: 8px 0 !important; }
 .gradio-container footer { display: none !important; }
+button[role="tab"]:focus-visible { outline: 2px solid var(--color-accent) !important; outline-offset: -2px; }
 .settings { margin-top: 12px; }
 .settings .form { border: 0 !important; box-shadow: none !important; background: none !important; }
 .settings .form .block { padding-inline: 2px !important; background: none !important; }

@@ -184,6 +184,14 @@ def test_a_page_lives_through_a_restart_of_the_server(start_studio, visit: Calla
         live.until("s.status === 'streaming' && s.frame > 0")
 
 
+def test_enter_starts_after_a_click_on_an_example(live):
+    live.view.get_by_role("button", name="Cup").click()
+    live.page.wait_for_timeout(300)
+    live.key("Enter")
+    live.until("s.status === 'streaming'")
+    live.key("Enter")
+
+
 def test_letters_in_a_text_field_do_nothing_else(live):
     prompt = live.view.locator("[data-in=prompt]")
     prompt.fill("")

@@ -239,11 +239,11 @@ export class Controls {
   }
 
   #clicked(event) {
-    const button = event.target.closest?.("[data-do], [data-tool]");
-    if (!button) return;
-    this.act(button.dataset.do ?? `tool:${button.dataset.tool}`);
-    const byMouse = event.detail > 0; // then Space and Enter go on meaning pause and stop
-    if (byMouse && !["help", "choose", "load"].includes(button.dataset.do)) this.find(".surface").focus({ preventScroll: true });
+    const button = event.target.closest?.("button");
+    const { do: name, tool } = button?.dataset ?? {};
+    if (name || tool) this.act(name ?? `tool:${tool}`);
+    const byMouse = button && event.detail > 0; // then Enter and Space go on meaning start and pause
+    if (byMouse && !["help", "load"].includes(name)) this.find(".surface").focus({ preventScroll: true });
   }
 
   #choose(tool) {

@@ -93,10 +93,12 @@ export class DragTools {
     if (!stream.hasPicture) return;
     const live = tool === "drag" && stream.moving;
     const number = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].find((n) => ![...this.gestures.values()].some((g) => g.number === n));
+    if (number === undefined) return; // more fingers than a hand has
     const gesture = { kind: live ? "live" : tool, number, points: [place], times: [time] };
     this.gestures.set(id, gesture);
     if (live) {
-      gesture.hand = { x: place[0], y: place[1], from: place, ...this.grid, told: false };
+      gesture.hand = { x: place[0], y: place[1], from: place, ...this.grid };
+      gesture.hand.taken = stream.told.roles.takes(place, this.stage.aspect);
       this.#say(time, { type: "press", x: place[0], y: place[1], pointer: number, ...this.grid });
       this.#flush();
     } else if (tool === "erase") this.#erase(place);

@@ -131,7 +131,7 @@ class LiveView extends HTMLElement {
     if (this.resumed) this.#remember();
     else if (!this.stream.picture) this.#firstPicture();
     const { quality, presentation } = this.wanted;
-    if (quality || presentation) this.stream.configure({ quality, presentation });
+    if (quality || presentation) this.stream.configure({ quality, presentation }); // a new connection forgets it
   }
 
   /** The frame and the marks from before a reload; the stream itself goes on at the server. */

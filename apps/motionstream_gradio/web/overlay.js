@@ -3,6 +3,7 @@
 export const COLOURS = { live: "#3ddc84", still: "#ff5d5d", path: "#5b9dff" };
 
 const TRAIL_FRAMES = 8;
+const HANDLE = 0.03; // widths; where an old grid is held
 
 /** Draws on `canvas`; positions are parts of the picture, lengths are widths. */
 export class Overlay {
@@ -112,9 +113,10 @@ export class Overlay {
   }
 
   /** The pressed grid at the pointer, at once: the video follows a chunk later. */
-  #hand({ x, y, from, radius, spacing, shape, told }) {
-    if (!told) this.#line([from, [x, y]], COLOURS.live, 1.5 * this.pixel, 0.6);
-    this.#grid({ x, y, radius, spacing, shape }, COLOURS.live);
+  #hand({ x, y, from, taken, ...grid }) {
+    this.#line([from, [x, y]], COLOURS.live, 1.5 * this.pixel, 0.6);
+    if (taken) this.#grid({ x, y, radius: HANDLE }, COLOURS.live);
+    else this.#grid({ x, y, ...grid }, COLOURS.live);
   }
 
   #cursor({ x, y, radius, shape, colour, cross }) {

@@ -30,8 +30,18 @@ export class Roles {
 
   /** A press takes up the grid that it touches: all of it is live from now on. */
   press({ x, y }, aspect) {
-    const touched = this.ends.find(([ex, ey]) => distance([ex, ey], [x, y], aspect) < TOUCH + NEAR);
-    if (touched && touched[2].role === "path") touched[2].role = "live";
+    const group = this.#touched([x, y], aspect);
+    if (group?.role === "path") group.role = "live";
+  }
+
+  /** Whether a press there takes up a grid that is there already, rather than picking a new one. */
+  takes(place, aspect) {
+    const group = this.#touched(place, aspect);
+    return Boolean(group) && group.role !== "still";
+  }
+
+  #touched(place, aspect) {
+    return this.ends.find((end) => distance(end, place, aspect) < TOUCH + NEAR)?.[2];
   }
 
   #carried(i, place, aspect) {

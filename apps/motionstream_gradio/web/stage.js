@@ -26,10 +26,6 @@ export class Stage {
     context.drawImage(image, (width - w * scale) / 2, (height - h * scale) / 2, w * scale, h * scale);
   }
 
-  blank() {
-    this.video.getContext("2d", { alpha: false }).fillRect(0, 0, this.video.width, this.video.height);
-  }
-
   /** Where a pointer is, in parts of the picture; may lie outside. */
   place(event) {
     const box = this.video.getBoundingClientRect();

@@ -15,8 +15,6 @@ import { Playout } from "./playout.js";
 import { Kind, parsePacket, picturePacket } from "./protocol.js";
 import { ToldTracks } from "./told_tracks.js";
 
-export const MOVING = ["streaming", "queued"];
-
 export class LiveStream extends EventTarget {
   constructor({ url, memory, hello }) {
     super();
