@@ -47,6 +47,8 @@ class App:
     """Origin of a page elsewhere that may connect, such as https://example.org, any number of times."""
     root_path: str = ""
     """Prefix under which a reverse proxy shows the server, such as /demo."""
+    proxied: bool = False
+    """A reverse proxy stands before the server and sets X-Forwarded-Host; taken for granted with --root-path."""
     browser: bool = True
     """Open the page in a browser."""
     ui: bool = True
@@ -95,6 +97,7 @@ class App:
                 token=self.token,
                 login=self.auth is not None,
                 allowed_origins=self.allow_origin,
+                proxied=self.proxied or bool(self.root_path),
                 max_streams=self.max_streams,
                 recordings=self.recordings,
             )

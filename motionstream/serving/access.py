@@ -36,6 +36,7 @@ class Access:
         self.login = settings.login
         self.token = settings.token or (None if local and not settings.login else secrets.token_urlsafe(24))
         self._local_only = local and self.token is None
+        self._proxied = settings.proxied
         self._origins = frozenset(origin.rstrip("/").lower() for origin in settings.allowed_origins)
         self._tickets = URLSafeTimedSerializer(self.token or secrets.token_urlsafe(24), salt="motionstream.ticket")
 
@@ -67,18 +68,22 @@ class Access:
         if origin is None or origin.rstrip("/").lower() in self._origins:
             return True
         host = _host_of(origin)
-        if host and host == headers.get("x-forwarded-host", "").split(",")[0].strip().lower():
+        if host and host == self._forwarded_host(headers):
             return True
         return bool(host) and host == headers.get("host", "").lower() and not self._is_strange(host)
 
     def admits_host(self, headers: Mapping[str, str]) -> bool:
         """Whether what the server keeps may be shown under this name; see `admits_origin` for the reason.
 
-        A proxy on this machine says the name that it is known by as X-Forwarded-Host.
+        A proxy says the name that it is known by as X-Forwarded-Host.
         """
         host = headers.get("host", "").lower()
         listed = any(_host_of(origin) == host for origin in self._origins)
-        return listed or "x-forwarded-host" in headers or not self._is_strange(host)
+        return listed or self._forwarded_host(headers) != "" or not self._is_strange(host)
+
+    def _forwarded_host(self, headers: Mapping[str, str]) -> str:
+        """What a proxy says, where there is one: a script in a stranger's page can set this header too."""
+        return headers.get("x-forwarded-host", "").split(",")[0].strip().lower() if self._proxied else ""
 
     def _is_strange(self, host: str) -> bool:
         try:

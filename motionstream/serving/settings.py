@@ -21,6 +21,7 @@ class ServerSettings(BaseModel):
         login: Pages are behind a login of their own, which hands out tickets: the token is not asked of pages, but a
             ticket or the token of every connection, on the loopback too.
         allowed_origins: Origins of pages, such as "https://example.org", that may connect besides the server's own.
+        proxied: A reverse proxy stands before the server and sets X-Forwarded-Host, which is believed only then.
         max_streams: Streams that take turns at the model.
         max_waiting: Streams that may queue for one of these seats.
         max_videos: Videos that are held in memory, those that are paused too.
@@ -49,6 +50,7 @@ class ServerSettings(BaseModel):
     token: str | None = Field(default=None, min_length=8, max_length=4096)
     login: bool = False
     allowed_origins: tuple[str, ...] = ()
+    proxied: bool = False
     max_streams: int = Field(default=4, ge=1, le=1024)
     max_waiting: int = Field(default=16, ge=0, le=1024)
     max_videos: int = Field(default=16, ge=1, le=65536)

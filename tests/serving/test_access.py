@@ -41,9 +41,6 @@ def test_a_page_may_connect_to_the_host_it_came_from_only():
     access = Access(ServerSettings(host="0.0.0.0"))
     assert access.admits_origin({"host": "studio.example:8000"})
     assert access.admits_origin({"host": "Studio.example:8000", "origin": "http://studio.example:8000"})
-    assert access.admits_origin(
-        {"host": "10.0.0.1", "x-forwarded-host": "Public.example", "origin": "https://public.example"}
-    )
     for origin in (
         "http://evil.example",
         "http://studio.example",
@@ -53,6 +50,15 @@ def test_a_page_may_connect_to_the_host_it_came_from_only():
         "https://studio.example:80001",
     ):
         assert not access.admits_origin({"host": "studio.example:8000", "origin": origin})
+
+
+def test_what_a_proxy_says_its_name_is_counts_where_there_is_one_only():
+    headers = {"host": "10.0.0.1", "x-forwarded-host": "Public.example", "origin": "https://public.example"}
+    assert Access(ServerSettings(host="0.0.0.0", proxied=True)).admits_origin(headers)
+    assert not Access(ServerSettings(host="0.0.0.0")).admits_origin(headers)
+    lured = {"host": "evil.example:7860", "x-forwarded-host": "localhost:7860"}
+    assert Access(ServerSettings(proxied=True)).admits_host(lured)
+    assert not Access(ServerSettings()).admits_host(lured)
 
 
 def test_a_listed_origin_may_connect_from_anywhere():
