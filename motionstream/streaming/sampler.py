@@ -112,7 +112,7 @@ def write_chunk(
     cache: KVCache,
 ) -> None:
     """Write the clean keys and values of a finished chunk, by one pass at time 0, and commit them to the cache."""
-    _predict(transformer, latents, condition, steps.clean, context, cache)
+    transformer.write_chunk(_joined(latents, condition), steps.clean, context, cache)
     cache.commit()
 
 
@@ -125,5 +125,8 @@ def _predict(
     cache: KVCache,
 ) -> Float[Tensor, "b c f h w"]:
     """One evaluation of the network, in its own type; the result in float32."""
-    joined = torch.cat([latents.to(condition.dtype), condition], dim=1)
-    return transformer.forward_chunk(joined, modulation, context, cache).float()
+    return transformer.forward_chunk(_joined(latents, condition), modulation, context, cache).float()
+
+
+def _joined(latents: Float[Tensor, "b c f h w"], condition: Float[Tensor, "b m f h w"]) -> Float[Tensor, "b k f h w"]:
+    return torch.cat([latents.to(condition.dtype), condition], dim=1)

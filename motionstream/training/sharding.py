@@ -56,9 +56,10 @@ def _shard_transformer(transformer: WanTransformer, mesh: DeviceMesh) -> None:
         fully_shard(block.get_submodule("attn2"), mesh=mesh)
         register_fsdp_forward_method(block.get_submodule("attn2"), "prompt_keys")
         fully_shard(block, mesh=mesh)
-        register_fsdp_forward_method(block, "modulate")
+        for name in ("modulate", "project"):
+            register_fsdp_forward_method(block, name)
     fully_shard(transformer, mesh=mesh)
-    for name in ("prompt_context", "modulation", "forward_chunk"):
+    for name in ("prompt_context", "modulation", "forward_chunk", "write_chunk"):
         register_fsdp_forward_method(transformer, name)
 
 

@@ -112,7 +112,7 @@ def test_tracks_of_another_length_are_refused_without_a_trace(
     assert same(make(session, engine, 2), reference)
 
 
-@pytest.mark.parametrize("failing", ["decode_chunk", "forward_chunk"])
+@pytest.mark.parametrize("failing", ["decode_chunk", "forward_chunk", "write_chunk"])
 def test_a_step_that_is_interrupted_leaves_the_stream_as_it_was(
     engine: StreamEngine, session: StreamSession, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -123,9 +123,10 @@ def test_a_step_that_is_interrupted_leaves_the_stream_as_it_was(
 
     def interrupted(*arguments: object) -> object:
         calls[0] += 1
-        if failing == "decode_chunk" or calls[0] == 4:  # the fourth evaluation writes the clean keys
+        done = working(*arguments)
+        if failing != "forward_chunk" or calls[0] == 3:  # the last step
             raise KeyboardInterrupt
-        return working(*arguments)
+        return done
 
     with monkeypatch.context() as patched:
         patched.setattr(owner, failing, interrupted)

@@ -155,18 +155,27 @@ class WanTransformer(nn.Module):
             ValueError: The latents fit neither the configuration nor the cache.
         """
         grid = self._grid(latents)
-        rotary = self.rotary.get(cache.positions(grid[0]), grid[1], grid[2], latents.device)
-        x = self._embed(latents)
-        again = self.gradient_checkpointing and torch.is_grad_enabled()
-        for layer, block in enumerate(self._layers()):
-            time, prompt = modulation.blocks[layer], context.layers[layer]
-            if again:
-                past = cache.past(layer, x.shape[1])
-                x = checkpoint(self._block_after, layer, x, time, prompt, rotary, *past, use_reentrant=False)
-            else:
-                x = block(x, time, prompt, rotary, partial(attend_cached, cache=cache, layer=layer))
+        x, rotary = self._embed(latents), self._next_rotary(grid, latents, cache)
+        x = self._through(self._layers(), x, rotary, modulation, context, cache)
         x = modulated_norm(x, modulation.scale, modulation.shift, self.config.eps)
         return self._output(x, latents, grid)
+
+    def write_chunk(
+        self, latents: Float[Tensor, "b c f h w"], modulation: StepModulation, context: PromptContext, cache: KVCache
+    ) -> None:
+        """Leave a chunk's keys and values in the cache's current slots, as `forward_chunk` does, and predict nothing.
+
+        What follows the last layer's keys and values is not computed.
+
+        Raises:
+            ValueError: The latents fit neither the configuration nor the cache.
+        """
+        grid = self._grid(latents)
+        x, rotary = self._embed(latents), self._next_rotary(grid, latents, cache)
+        *layers, last = self._layers()
+        x = self._through(layers, x, rotary, modulation, context, cache)
+        tokens = last.project(x, modulation.blocks[-1], rotary)
+        cache.extend(len(layers), tokens.key, tokens.rotated, tokens.value)
 
     def clean(
         self, prediction: Float[Tensor, "b c f h w"], noisy: Float[Tensor, "b c f h w"], time: float | Tensor
@@ -203,6 +212,29 @@ class WanTransformer(nn.Module):
 
     def _layers(self) -> list[WanBlock]:
         return cast(list[WanBlock], list(self.blocks))
+
+    def _next_rotary(self, grid: _Grid, latents: Tensor, cache: KVCache) -> Rotary:
+        return self.rotary.get(cache.positions(grid[0]), grid[1], grid[2], latents.device)
+
+    def _through(
+        self,
+        layers: list[WanBlock],
+        x: Float[Tensor, "b s dim"],
+        rotary: Rotary,
+        modulation: StepModulation,
+        context: PromptContext,
+        cache: KVCache,
+    ) -> Float[Tensor, "b s dim"]:
+        """The first layers of a chunk, which attends the cache and itself."""
+        again = self.gradient_checkpointing and torch.is_grad_enabled()
+        for layer, block in enumerate(layers):
+            time, prompt = modulation.blocks[layer], context.layers[layer]
+            if again:
+                past = cache.past(layer, x.shape[1])
+                x = checkpoint(self._block_after, layer, x, time, prompt, rotary, *past, use_reentrant=False)
+            else:
+                x = block(x, time, prompt, rotary, partial(attend_cached, cache=cache, layer=layer))
+        return x
 
     def _block(self, index: int, x: Tensor, projection: Tensor, keys: PromptKeys, seen: Visibility) -> Tensor:
         block = cast(WanBlock, self.blocks[index])

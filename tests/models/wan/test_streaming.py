@@ -124,6 +124,22 @@ def test_a_repeated_denoising_step_replaces_the_one_before(model: WanTransformer
 
 
 @torch.no_grad()
+def test_writing_a_chunk_leaves_the_very_keys_and_values_of_a_forward(model: WanTransformer) -> None:
+    latents, text = torch.randn(1, 6, 12, 4, 4), torch.randn(1, 5, 10)
+    clean, context = model.modulation(torch.tensor([0.0]))[0], model.prompt_context(text)
+    predicted, written = (new_cache(model, latents, 2, 4, 2) for _ in range(2))
+    for part in latents.split(2, dim=2):
+        model.forward_chunk(part, clean, context, predicted)
+        model.write_chunk(part, clean, context, written)
+        predicted.commit()
+        written.commit()
+        assert torch.equal(predicted.keys, written.keys)
+        assert torch.equal(predicted.values, written.values)
+    follow = [model.forward_chunk(latents[:, :, :2], clean, context, cache) for cache in (predicted, written)]
+    assert torch.equal(*follow)
+
+
+@torch.no_grad()
 def test_prompt_and_modulation_made_once_equal_the_direct_forward_with_image_tokens() -> None:
     model = make(I2V)
     latents, text, image = torch.randn(2, 6, 3, 4, 4), torch.randn(2, 5, 10), torch.randn(2, 7, 12)
