@@ -60,11 +60,11 @@ class WanBlock(nn.Module):
         attention: Callable[[Projected], Tensor],
     ) -> Float[Tensor, "b s dim"]:
         """Run the block; `attention` (`[b s a d]` in, `[b a s d]` out) knows which tokens see which."""
-        _, finish = self._halves
-        return finish(self, x, attention(self.project(x, time, rotary)), time, prompt)
+        begin, finish = self._halves
+        return finish(self, x, attention(begin(self, x, time, rotary)), time, prompt)
 
     def project(self, x: Float[Tensor, "b s dim"], time: BlockModulation, rotary: Rotary | None) -> Projected:
-        """The first half of the block: the self-attention's queries, keys and values."""
+        """The first half of the block alone: the self-attention's queries, keys and values."""
         begin, _ = self._halves
         return begin(self, x, time, rotary)
 
