@@ -25,6 +25,8 @@ from motionstream.errors import InputError, OutputError
 from motionstream.providers import StreamInfo
 from motionstream.streaming.checkpoint_id import CheckpointId
 from motionstream.streaming.image import Fit
+from motionstream.streaming.packed_tracks import pack_tracks, unpack_tracks
+from motionstream.tracks import Tracks
 
 if TYPE_CHECKING:
     from motionstream.models.checkpoint import Checkpoint
@@ -184,6 +186,32 @@ class CutControl:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TracksControl:
+    """What a provider gave that cannot give it again, such as one that looks through a camera.
+
+    Attributes:
+        chunk: The chunk that moves so.
+        packed: The chunk's tracks as text.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    chunk: int
+    packed: str
+    type: Literal["tracks"] = "tracks"
+
+    @classmethod
+    def of(cls, chunk: int, tracks: Tracks) -> Self:
+        """Tracks of a whole chunk."""
+        return cls(chunk=chunk, packed=pack_tracks(tracks))
+
+    @cached_property
+    def tracks(self) -> Tracks:
+        """The tracks, rounded as they were when the chunk was first made."""
+        return unpack_tracks(self.packed)
+
+
+@dataclass(frozen=True, kw_only=True)
 class End:
     """The stream was ended in order.
 
@@ -197,8 +225,8 @@ class End:
     type: Literal["end"] = "end"
 
 
-Control = EventControl | PromptControl | CutControl
-Entry = EventControl | PromptControl | CutControl | End
+Control = EventControl | PromptControl | CutControl | TracksControl
+Entry = EventControl | PromptControl | CutControl | TracksControl | End
 
 
 class ControlLog:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from motionstream.errors import InputError
-from motionstream.streaming.control_log import Control, End, Entry, LogHeader
+from motionstream.streaming.control_log import Control, End, Entry, LogHeader, TracksControl
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -41,6 +41,10 @@ class LoadedLog:
     def controls(self, chunk: int) -> tuple[Control, ...]:
         """What was applied before a chunk."""
         return self._by_chunk.get(chunk, ())
+
+    def has_tracks(self, chunk: int) -> bool:
+        """Whether the chunk's tracks are in the log."""
+        return any(isinstance(control, TracksControl) for control in self.controls(chunk))
 
     @cached_property
     def _by_chunk(self) -> dict[int, tuple[Control, ...]]:

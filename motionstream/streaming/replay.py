@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from motionstream.errors import InputError
 from motionstream.providers import TrajectoryProvider, Window, load_provider
-from motionstream.streaming.control_log import Control, CutControl, EventControl, LogHeader, PromptControl
+from motionstream.streaming.absent import Absent
+from motionstream.streaming.control_log import (
+    Control,
+    CutControl,
+    EventControl,
+    LogHeader,
+    PromptControl,
+    TracksControl,
+)
 from motionstream.streaming.loaded_log import LoadedLog
 from motionstream.streaming.provider_calls import handle_event, read_tracks, start_provider
 from motionstream.streaming.session import StreamSession, VideoChunk
@@ -51,6 +59,9 @@ def apply_chunk(
 ) -> AppliedChunk:
     """Apply controls in their order, read the motion and make the next chunk: one turn of a stream, live or again.
 
+    Where a provider cannot be told again what it was told, its tracks become one of the controls; where they are one
+    already, the provider is not asked.
+
     Raises:
         ProviderError: The provider failed.
         TracksError: The window is not that of the session's next chunk.
@@ -63,8 +74,17 @@ def apply_chunk(
             refused.append(Refusal(control=control, reason=str(error)))
         else:
             applied.append(control)
-    chunk = session.step(read_tracks(provider, window))
+    tracks = next((control for control in applied if isinstance(control, TracksControl)), None)
+    if tracks is None and replays_by_tracks(type(provider)):
+        tracks = TracksControl.of(window.index, read_tracks(provider, window))
+        applied.append(tracks)
+    chunk = session.step(read_tracks(provider, window) if tracks is None else tracks.tracks)
     return AppliedChunk(chunk=chunk, controls=tuple(applied), refused=tuple(refused))
+
+
+def replays_by_tracks(provider: type[TrajectoryProvider]) -> bool:
+    """Whether a stream of such providers is made again from their tracks: they have `replays_by_tracks = True`."""
+    return bool(getattr(provider, "replays_by_tracks", False))
 
 
 def begin(engine: StreamEngine, header: LogHeader) -> StreamSession:
@@ -106,7 +126,7 @@ def provider_at(log: LoadedLog, chunk: int, history: History | None = None) -> T
     """A provider as it was at the beginning of a chunk, to go on with.
 
     Where the history has no copy of it, a new one is told all that the first one was told and reads all windows before
-    the chunk; no network is run.
+    the chunk; no network is run. One whose tracks are in the log reads nothing: what it looks at has gone by.
 
     Raises:
         ProviderError: There is no such provider, or it failed.
@@ -119,7 +139,8 @@ def provider_at(log: LoadedLog, chunk: int, history: History | None = None) -> T
         for control in log.controls(index):
             if isinstance(control, EventControl):
                 handle_event(provider, control.event)
-        read_tracks(provider, Window.of_chunk(log.header.stream, index))
+        if not log.has_tracks(index):
+            read_tracks(provider, Window.of_chunk(log.header.stream, index))
     return provider
 
 
@@ -137,7 +158,8 @@ def replay(engine: StreamEngine, log: LoadedLog, num_chunks: int | None = None) 
         InputError: The engine's streams have another shape; while iterating: it cannot do what the log says.
         ProviderError: The provider is not installed, or failed.
     """
-    session, provider = begin(engine, log.header), begin_provider(log.header)
+    session = begin(engine, log.header)
+    provider = Absent() if log.has_tracks(0) else begin_provider(log.header)
     return _chunks(session, provider, log, log.num_chunks if num_chunks is None else num_chunks)
 
 
@@ -162,6 +184,8 @@ def _apply(session: StreamSession, provider: TrajectoryProvider, control: Contro
             session.set_prompt(control.prompt)
         case CutControl():
             session.cut(control.pixels, control.prompt)
+        case TracksControl():
+            control.tracks  # noqa: B018  (what is damaged is refused here)
 
 
 def _check_fits(engine: StreamEngine, header: LogHeader) -> None:
