@@ -68,15 +68,13 @@ class Cloud:
         self.points[which] = points
 
     def _empty_places(self, xy: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, "k 2"]:
-        """Four places in each cell of two by two grid distances in which no point is."""
-        cells = max(1, self._across // 2)
+        """The middle of each cell in which no point is; a cell is a little wider than the grid's distance."""
+        cells = max(1, self._across * 5 // 6)  # so a whole grid fills every cell wherever it is shifted to
         column, row = np.clip((xy * cells).astype(np.int64), 0, cells - 1).T
         empty = np.ones((cells, cells), bool)
         empty[row, column] = False
         rows, columns = np.nonzero(empty)
-        corners = np.stack([columns, rows], axis=-1).astype(np.float64)
-        offsets = np.array([(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)])
-        return np.asarray((corners[:, None] + offsets).reshape(-1, 2) / cells)
+        return (np.stack([columns, rows], axis=-1) + 0.5) / cells
 
     def _add(self, points: Float64[np.ndarray, "m 3"]) -> None:
         ids = np.arange(self._num_ids, self._num_ids + len(points), dtype=np.int64)

@@ -9,9 +9,9 @@ from motionstream_camera.pose import Pose
 from motionstream_camera.presets import PresetFlight
 from motionstream_camera.surface import Surface
 
-_ACROSS, _DOWN = 12, 8  # rays: enough to see a twelfth of the picture go, few enough to be sent in each frame
+_NUM_RAYS = 64  # few enough to be sent in each frame
+_BRAKING_SECONDS = 0.2  # from free to held and back
 _SOFT = 0.15  # part of the picture over which the camera slows down
-_STEPS_UNCHECKED = 3  # where far more than enough is in view, a few steps cannot change that
 _PROBES = 24  # poses of one round that are looked at
 
 
@@ -22,40 +22,47 @@ class Guard:
         surface: The scene.
         home: Pose and lens of the photograph: what can be seen from there counts as all.
         least: Part of that which must stay in view; 0 allows everything.
-        closest: Things nearer than this do not count as seen.
+        closest: Things nearer than this do not count as seen, from twice as far on they count in full.
     """
 
     def __init__(self, surface: Surface, home: tuple[Pose, Lens], *, least: float, closest: float) -> None:
         self._surface, self._least, self._closest = surface, least, closest
-        x, y = np.meshgrid((np.arange(_ACROSS) + 0.5) / _ACROSS, (np.arange(_DOWN) + 0.5) / _DOWN)
-        self._raster = np.stack([x, y], axis=-1).reshape(-1, 2)
-        self._unchecked = 0
+        count = np.arange(_NUM_RAYS) + 0.5
+        # Two irrational steps spread the rays so that the edge of the scene takes them one by one, not row by row.
+        self._places = np.stack([count * 0.7548776662466927, count * 0.5698402909980532], axis=-1) % 1
+        self._part = 1.0
         self._newest: tuple[Pose, Lens, float] | None = None
         self._whole = 1.0
-        self._whole, self._newest = max(self.seen_part(*home), 1 / len(self._raster)), None
+        self._whole, self._newest = max(self.seen_part(*home), 1 / len(self._places)), None
 
     def seen_part(self, pose: Pose, lens: Lens) -> float:
         """Part of the picture that shows the scene, of what the photograph shows of it."""
         if self._newest is not None and self._newest[0] is pose and self._newest[1] == lens:
             return self._newest[2]  # after one step is before the next
-        seen = self._surface.seen(pose, lens, self._raster, self._closest)
-        part = np.count_nonzero(seen) / len(seen) / self._whole
+        depth = self._surface.depths_from(pose, lens, self._places)
+        clear = np.clip(depth / self._closest - 1, 0, 1) if self._closest > 0 else np.ones_like(depth)
+        part = float(np.where(np.isfinite(depth), clear, 0).sum()) / len(depth) / self._whole
         self._newest = (pose, lens, part)
         return part
 
-    def allowed_part(self, before: tuple[Pose, Lens], after: tuple[Pose, Lens]) -> float:
-        """Part of a step that may be made: all of it where the view gets no worse or is good enough."""
+    def allowed_part(self, before: tuple[Pose, Lens], after: tuple[Pose, Lens], seconds: float) -> float:
+        """Part of a step that may be made: all of it where the view gets no worse or is good enough.
+
+        From step to step it changes gently; only where nothing would be seen any more it is none at once.
+        """
         if self._least == 0:
             return 1.0
-        if self._unchecked > 0:
-            self._unchecked -= 1
-            return 1.0
+        change = seconds / _BRAKING_SECONDS
+        wanted, seen = self._wanted_part(before, after)
+        self._part = min(max(wanted, self._part - change), self._part + change) if seen > 0 else 0.0
+        return self._part
+
+    def _wanted_part(self, before: tuple[Pose, Lens], after: tuple[Pose, Lens]) -> tuple[float, float]:
         seen_before, seen = self.seen_part(*before), self.seen_part(*after)
         left = seen - self._least
-        self._unchecked = _STEPS_UNCHECKED if left > 2 * _SOFT else 0
         if left >= _SOFT or seen >= seen_before:
-            return 1.0
-        return max(left / _SOFT, 0.0)
+            return 1.0, seen
+        return max(left / _SOFT, 0.0), seen
 
     def fitted(self, flight: PresetFlight, pose: Pose, lens: Lens) -> PresetFlight:
         """The preset, made smaller until a whole round keeps the scene in view."""

@@ -138,7 +138,7 @@ class Rig:
         step = _Step(way, turned, self._orbiting.advance(seconds), float(self._zooming.advance(seconds)[0]))
         pose, log_zoom = self._after(step)
         after = (pose, self._lens.zoomed(float(np.exp(log_zoom))))
-        part = self.guard.allowed_part((self.pose, self.lens), after)
+        part = self.guard.allowed_part((self.pose, self.lens), after, seconds)
         self.pose, self._log_zoom = (pose, log_zoom) if part == 1 else self._after(step.part(part))
 
     def _follow(self, player: Player, seconds: float) -> None:
@@ -146,7 +146,7 @@ class Rig:
         way = player.clock_way(seconds)
         moved, zoom = player.advance(way)
         if not player.exact:
-            part = self.guard.allowed_part((self.pose, self.lens), (self.pose @ moved, self.lens.zoomed(zoom)))
+            part = self.guard.allowed_part((self.pose, self.lens), (self.pose @ moved, self.lens.zoomed(zoom)), seconds)
             if part < 1:
                 back, unzoomed = player.advance((part - 1) * way)
                 moved, zoom = moved @ back, zoom * unzoomed

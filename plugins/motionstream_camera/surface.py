@@ -54,13 +54,9 @@ class Surface:
         """Depth along z of what a camera sees at places of its picture; infinite where it sees nothing."""
         return self._caster.distances(_rays(pose, lens, xy))
 
-    def seen(
-        self, pose: Pose, lens: Lens, xy: Float64[np.ndarray, "n 2"], nearest: float = 0.0
-    ) -> Bool[np.ndarray, " n"]:
-        """Where a camera sees the surface and nothing of it nearer than `nearest`."""
-        rays = _rays(pose, lens, xy)
-        seen = self._caster.blocked(rays, 0.0, np.inf)
-        return seen & ~self._caster.blocked(rays, 0.0, nearest) if nearest > 0 else seen
+    def seen(self, pose: Pose, lens: Lens, xy: Float64[np.ndarray, "n 2"]) -> Bool[np.ndarray, " n"]:
+        """Where a camera sees the surface."""
+        return self._caster.blocked(_rays(pose, lens, xy), 0.0, np.inf)
 
     def _mesh(self) -> tuple[Float32[np.ndarray, "v 3"], UInt32[np.ndarray, "f 3"]]:
         step = max(1, -(-self.depth.width // MOST_VERTICES_ACROSS))
