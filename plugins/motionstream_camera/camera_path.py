@@ -20,7 +20,7 @@ class CameraPath:
     """One pose for each video frame.
 
     Attributes:
-        poses: Camera to world, OpenCV axes (x right, y down, z forward), float64 [t, 4, 4].
+        poses: Camera to world, OpenCV axes (x right, y down, z forward), float64 [t, 4, 4]; made exact rotations.
         lenses: One for each pose; None where the file does not tell.
         size: Width and height of the pictures in pixels, for files that count in pixels.
         names: Of the pictures, where the file tells them.
@@ -47,6 +47,8 @@ class CameraPath:
         for kind, values in (("lenses", self.lenses), ("names", self.names), ("bounds", self.bounds)):
             if values is not None and len(values) != len(poses):
                 raise InputError(f"Camera path: wanted {kind} for {len(poses)} poses, got {len(values)}.")
+        left, _, right = np.linalg.svd(turns)  # files hold rotations to a few digits; errors would add up in a flight
+        poses[:, :3, :3] = left @ right
         poses.setflags(write=False)
         object.__setattr__(self, "poses", poses)
 

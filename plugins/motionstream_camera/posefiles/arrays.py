@@ -25,7 +25,7 @@ def read(path: Path, size: tuple[int, int] = DEFAULT_SIZE) -> CameraPath:
         raise InputError(f"{path}: wanted poses [t, 4, 4] or LLFF's [t, 17], got {list(poses.shape)}.")
     beside = path.with_name(_INTRINSICS)
     lenses = _lenses(beside, len(poses), size) if beside.is_file() else None
-    return CameraPath(poses=_orthonormal(poses.astype(np.float64)), lenses=lenses, size=size if lenses else None)
+    return CameraPath(poses=poses.astype(np.float64), lenses=lenses, size=size if lenses else None)
 
 
 def write(camera: CameraPath, path: Path, fps: float) -> None:
@@ -47,10 +47,3 @@ def _lenses(path: Path, num_poses: int, size: tuple[int, int]) -> tuple[Lens, ..
     if rows.shape != (num_poses, 4):
         raise InputError(f"{path}: wanted fx, fy, cx, cy for {num_poses} poses, got {list(rows.shape)}.")
     return tuple(Lens.of_pixels(*row, width=size[0], height=size[1]) for row in rows.tolist())
-
-
-def _orthonormal(poses: np.ndarray) -> np.ndarray:
-    """The same with exact rotations: these files are often float32 of far-away worlds."""
-    left, _, right = np.linalg.svd(poses[:, :3, :3])
-    poses[:, :3, :3] = left @ right
-    return poses
