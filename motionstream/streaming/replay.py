@@ -63,6 +63,7 @@ def apply_chunk(
     already, the provider is not asked.
 
     Raises:
+        InputError: Tracks that are one of the controls are damaged.
         ProviderError: The provider failed.
         TracksError: The window is not that of the session's next chunk.
     """
@@ -185,7 +186,7 @@ def _apply(session: StreamSession, provider: TrajectoryProvider, control: Contro
         case CutControl():
             session.cut(control.pixels, control.prompt)
         case TracksControl():
-            control.tracks  # noqa: B018  (what is damaged is refused here)
+            pass  # it stands for what the provider reads, once all else is applied
 
 
 def _check_fits(engine: StreamEngine, header: LogHeader) -> None:

@@ -99,5 +99,5 @@ def parse_event(event: Mapping[str, Any]) -> Event:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, problem["loc"])) or "type"
         raise InputError(
-            f"Webcam event: {where}: {problem['msg']}. Known are camera, reference and region; see plugins/motionstream_webcam/README.md."
+            f"Webcam event: {where}: {problem['msg']}. Known are camera, reference and region; see its README."
         ) from error

@@ -82,12 +82,12 @@ class Region:
         return places if len(places) else (fine[self.contains(fine)] if filled * len(fine) > 1 else self.brush)[:1]
 
     def outline(self) -> Places:
-        """Its middle, and how far it reaches in 16 directions [17, 2]."""
+        """Its middle, and how far it reaches in 16 directions, which are stretched as its box is [17, 2]."""
         fine = self.grid(2000)
         middle = fine.mean(axis=0)
         angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
-        rays = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-        lengths = np.linspace(0, 1, _STEPS) * float(np.hypot(*self.size))
+        rays = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * self.size
+        lengths = np.linspace(0, 1, _STEPS)
         along = middle + rays[:, None] * lengths[None, :, None]
         inside = self.contains(along.reshape(-1, 2)).reshape(len(rays), -1)
         farthest = lengths[inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)] * inside.any(axis=1)

@@ -4,7 +4,7 @@ import math
 import threading
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from motionstream_webcam.dead_zone import DeadZone
 from motionstream_webcam.latest import Latest
@@ -16,7 +16,7 @@ from motionstream_webcam.trail import Trail
 from motionstream_webcam.transfer import Pose
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(deadline=None, max_examples=30)
+quick = settings(deadline=None, max_examples=30, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 
 def walk(seed: int, count: int = 40, points: int = 3) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Similarities, thin plates, regions and pairings: what holds for all of them, and against plain references."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from motionstream_webcam.pairing import pair
 from motionstream_webcam.region import Region
@@ -10,7 +12,7 @@ from motionstream_webcam.similarity import Similarity, consensus
 from motionstream_webcam.thin_plate import ThinPlate
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(deadline=None, max_examples=30)
+quick = settings(deadline=None, max_examples=30, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 turns = st.builds(lambda size, angle: size * np.exp(1j * angle), st.floats(0.2, 4), st.floats(-3, 3))
 shifts = st.builds(complex, st.floats(-2, 2), st.floats(-2, 2))
 
@@ -100,7 +102,7 @@ def test_a_brush_holds_what_is_near_its_stroke_and_nothing_else(
 ) -> None:
     stroke = places(seed, 3)
     region = Region.of_brush(stroke, radius, aspect)
-    line = np.concatenate([np.linspace(a, b, 200) for a, b in zip(stroke, stroke[1:], strict=False)]) * (1, aspect)
+    line = np.concatenate([np.linspace(a, b, 200) for a, b in pairwise(stroke)]) * (1, aspect)
     asked = places(seed + 1, 200) * (1, aspect)
     distance = np.linalg.norm(asked[:, None] - line[None], axis=-1).min(axis=1)
     held = region.contains(asked)
