@@ -9,6 +9,7 @@ Pictures run from 0 to 1 across and down.
 """
 
 from motionstream_camera.camera_path import CameraPath
+from motionstream_camera.composed import CameraWithDrag, CameraWithDragSettings
 from motionstream_camera.event import parse_event
 from motionstream_camera.lens import Lens
 from motionstream_camera.posefiles import read_camera_path, write_camera_path
@@ -21,6 +22,8 @@ __all__ = [
     "CameraPath",
     "CameraProvider",
     "CameraSettings",
+    "CameraWithDrag",
+    "CameraWithDragSettings",
     "Lens",
     "PresetFlight",
     "parse_event",

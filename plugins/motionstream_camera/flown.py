@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import pairwise
 
 import numpy as np
 
@@ -31,11 +30,10 @@ class FlownPath:
             return None
         if seconds is None:
             return self._frames[-1][1], self._frames[-1][2]
-        for later, earlier in pairwise(reversed(self._frames)):
-            if later[0] <= seconds + 1e-6:
-                return later[1], later[2]
-            if earlier[0] <= seconds + 1e-6:
-                return earlier[1], earlier[2]
+        for index in range(len(self._frames) - 1, -1, -1):  # by index: another thread may add frames meanwhile
+            shown, pose, lens = self._frames[index]
+            if shown <= seconds + 1e-6:
+                return pose, lens
         return self._frames[0][1], self._frames[0][2]
 
     def path(self, size: tuple[int, int]) -> CameraPath:

@@ -7,14 +7,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+import numpy as np
+from jaxtyping import UInt8
 from pydantic import BaseModel
 
 from motionstream.errors import ProviderError
 from motionstream.providers import StreamInfo, Window
 from motionstream.tracks import Tracks
+from motionstream_camera.anchoring import NewAnchor, anchored, picture_of
 from motionstream_camera.camera_path import CameraPath
 from motionstream_camera.depth import DepthEstimator, estimator_called
-from motionstream_camera.event import TimedEvent, parse_event
+from motionstream_camera.event import Anchor, TimedEvent, parse_event
 from motionstream_camera.inbox import Inbox
 from motionstream_camera.lens import Lens
 from motionstream_camera.posefiles import read_camera_path
@@ -52,6 +55,7 @@ class CameraProvider:
         self._file = read_camera_path(chosen.path) if chosen.path and chosen.path not in PRESETS else None
         self._inbox = Inbox()
         self._stage: Stage | None = None
+        self._anchor: NewAnchor | None = None
         self._closed = False
 
     def start(self, info: StreamInfo) -> None:
@@ -76,16 +80,39 @@ class CameraProvider:
             InputError: It is not an event of this provider.
         """
         parsed = parse_event(event)
-        if not self._closed:
+        if self._closed:
+            return
+        if isinstance(parsed, Anchor):
+            self.anchor(picture_of(parsed.image), parsed.time_seconds)
+        else:
             self._inbox.put(parsed)
+
+    def anchor(self, image: UInt8[np.ndarray, "h w 3"], seconds: float | None = None) -> None:
+        """Make the depth of a later picture of the stream the scene, from the next chunk on.
+
+        Computes the depth on the calling thread, while chunks go on with the scene before.
+
+        Args:
+            image: The video frame.
+            seconds: When it was shown; by default it is the newest one.
+
+        Raises:
+            InputError: The picture shows too little of the scene so far, or its depth cannot be told.
+        """
+        stage, cut_ratio = self.stage, self.settings.cut_ratio
+        camera = stage.camera_at(seconds)
+        self._anchor = anchored(image, self._estimator, stage.surface, camera, cut_ratio=cut_ratio)
 
     def read(self, window: Window) -> Tracks:
         """Where the points are in the frames of the window."""
+        anchor, self._anchor = self._anchor, None
+        if anchor is not None:
+            self.stage.anchor(anchor)
         return self.stage.read(window, self._inbox)
 
     def close(self) -> None:
         """End the stream; what was flown is forgotten."""
-        self._stage, self._closed = None, True
+        self._stage, self._anchor, self._closed = None, None, True
         self._inbox.clear()
 
     def copy(self) -> Self:

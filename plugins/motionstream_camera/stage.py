@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64
 
 from motionstream.providers import StreamInfo, Window
 from motionstream.tracks import Tracks
+from motionstream_camera.anchoring import NewAnchor
 from motionstream_camera.camera_path import CameraPath
 from motionstream_camera.cloud import Cloud
 from motionstream_camera.depth import DepthMap
@@ -46,8 +47,9 @@ class Stage:
         self._settings, self._size = settings, (info.width, info.height)
         self._cloud = Cloud(settings.points_across, settings.max_points)
         self._cloud.add_grid(self.surface)
-        reach = self.surface.reach
-        guard = Guard(self.surface, (np.eye(4), lens), least=settings.keep_in_view, closest=settings.closest * reach)
+        self._photograph, self._reach = depth, self.surface.reach
+        reach = self._reach
+        guard = self._guard((np.eye(4), lens))
         self._pilot = Pilot(settings, Rig(settings, lens, reach, guard), self.surface)
         self._pilot.start_flight(file, info.fps)
         self._flown = FlownPath()
@@ -78,6 +80,25 @@ class Stage:
         self._last = xy[-1], visible[-1]
         return Tracks(ids=self._cloud.ids, xy=xy, visible=visible)
 
+    def anchor(self, new: NewAnchor) -> None:
+        """Go on with another scene: points that its picture shows are put on it and keep their ids and places."""
+        xy, visible = self.look(new.pose[None], [new.lens])
+        points, known = new.surface.lift(xy[0][visible[0]])
+        which = np.zeros(len(visible[0]), bool)
+        which[np.flatnonzero(visible[0])[known]] = True
+        self._cloud.move(which, points[known])
+        self.surface = self._pilot.surface = new.surface
+        self._pilot.rig.guard = self._guard((new.pose, new.lens))
+
+    def camera_at(self, seconds: float | None) -> tuple[Pose, Lens]:
+        """Where the camera was in the frame shown at a time; None is where it is."""
+        return self._flown.at(seconds) or (self.rig.pose, self.rig.lens)
+
+    def depths_at(self, xy: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, " n"]:
+        """Depths of places of the photograph; the scene's median where none is known."""
+        depth = self._photograph.at(xy, self._settings.cut_ratio)
+        return np.where(depth > 0, depth, self._reach)
+
     def look(
         self, poses: Float64[np.ndarray, "t 4 4"], lenses: list[Lens]
     ) -> tuple[Float64[np.ndarray, "t n 2"], Bool[np.ndarray, "t n"]]:
@@ -94,6 +115,10 @@ class Stage:
         """One that goes on by itself; the scene is shared, as nobody changes it."""
         memo = {id(self.surface): self.surface}
         return copy.deepcopy(self, memo)
+
+    def _guard(self, home: tuple[Pose, Lens]) -> Guard:
+        chosen = self._settings
+        return Guard(self.surface, home, least=chosen.keep_in_view, closest=chosen.closest * self._reach)
 
     def _fly(self, window: Window, inbox: Inbox) -> tuple[Float64[np.ndarray, "t 4 4"], list[Lens]]:
         frames: list[tuple[Pose, Lens]] = []
