@@ -30,6 +30,7 @@ class Guard:
         count = np.arange(_NUM_RAYS) + 0.5
         # Two irrational steps spread the rays so that the edge of the scene takes them one by one, not row by row.
         self._places = np.stack([count * 0.7548776662466927, count * 0.5698402909980532], axis=-1) % 1
+        self._lens, self._directions = home[1], home[1].unproject(self._places)
         self._part = 1.0
         self._newest: tuple[Pose, Lens, float] | None = None
         self._whole = 1.0
@@ -39,7 +40,9 @@ class Guard:
         """Part of the picture that shows the scene, of what the photograph shows of it."""
         if self._newest is not None and self._newest[0] is pose and self._newest[1] == lens:
             return self._newest[2]  # after one step is before the next
-        depth = self._surface.depths_from(pose, lens, self._places)
+        if lens != self._lens:
+            self._lens, self._directions = lens, lens.unproject(self._places)
+        depth = self._surface.depths_along(pose, self._directions)
         clear = np.clip(depth / self._closest - 1, 0, 1) if self._closest > 0 else np.ones_like(depth)
         part = float(np.where(np.isfinite(depth), clear, 0).sum()) / len(depth) / self._whole
         self._newest = (pose, lens, part)

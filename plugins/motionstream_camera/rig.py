@@ -66,7 +66,7 @@ class Rig:
     @property
     def lens(self) -> Lens:
         """The lens as it is zoomed now."""
-        return self._lens.zoomed(float(np.exp(self._log_zoom)))
+        return self._zoomed(self._log_zoom)
 
     @property
     def zoom(self) -> float:
@@ -137,20 +137,26 @@ class Rig:
         turned = self._turning.advance(seconds) + self._looking.advance(seconds)
         step = _Step(way, turned, self._orbiting.advance(seconds), float(self._zooming.advance(seconds)[0]))
         pose, log_zoom = self._after(step)
-        after = (pose, self._lens.zoomed(float(np.exp(log_zoom))))
+        after = (pose, self._zoomed(log_zoom))
         part = self.guard.allowed_part((self.pose, self.lens), after, seconds)
         self.pose, self._log_zoom = (pose, log_zoom) if part == 1 else self._after(step.part(part))
 
     def _follow(self, player: Player, seconds: float) -> None:
         """What a flight wants; before the scene gets out of view its clock slows down."""
         way = player.clock_way(seconds)
-        moved, zoom = player.advance(way)
+        pose, log_zoom = self._carried(*player.advance(way))
         if not player.exact:
-            part = self.guard.allowed_part((self.pose, self.lens), (self.pose @ moved, self.lens.zoomed(zoom)), seconds)
+            part = self.guard.allowed_part((self.pose, self.lens), (pose, self._zoomed(log_zoom)), seconds)
             if part < 1:
-                back, unzoomed = player.advance((part - 1) * way)
-                moved, zoom = moved @ back, zoom * unzoomed
-        self.pose, self._log_zoom = self.pose @ moved, self._log_zoom + float(np.log(zoom))
+                player.advance(-way)
+                pose, log_zoom = self._carried(*player.advance(part * way))
+        self.pose, self._log_zoom = pose, log_zoom
+
+    def _carried(self, moved: Pose, zoom: float) -> tuple[Pose, float]:
+        return self.pose @ moved, self._log_zoom + (float(np.log(zoom)) if zoom != 1 else 0.0)
+
+    def _zoomed(self, log_zoom: float) -> Lens:
+        return self._lens.zoomed(float(np.exp(log_zoom))) if log_zoom else self._lens
 
     def _after(self, step: _Step) -> tuple[Pose, float]:
         """Pose and zoom after a step; yaw turns about the world's vertical, so the horizon stays level."""

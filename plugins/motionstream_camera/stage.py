@@ -108,8 +108,16 @@ class Stage:
         x, y = xy[..., 0], xy[..., 1]
         visible = (x >= 0) & (x < 1) & (y >= 0) & (y < 1) & (z > NEAREST)
         if self._settings.occlusion:
-            visible[visible] = ~self.surface.hidden(points, poses[:, :3, 3], visible)
+            visible &= ~self._hidden(poses[:, :3, 3], visible)
         return xy, visible
+
+    def _hidden(self, eyes: Float64[np.ndarray, "t 3"], asked: Bool[np.ndarray, "t n"]) -> Bool[np.ndarray, "t n"]:
+        """Which points lie behind something: tested in every other frame, for it and the next, as rays are dear."""
+        pairs = asked[::2].copy()
+        pairs[: len(asked) // 2] |= asked[1::2]
+        hidden = np.zeros(pairs.shape, bool)
+        hidden[pairs] = self.surface.hidden(self._cloud.points, eyes[::2], pairs)
+        return hidden.repeat(2, axis=0)[: len(asked)]
 
     def copy(self) -> Self:
         """One that goes on by itself; the scene is shared, as nobody changes it."""

@@ -52,11 +52,15 @@ class Surface:
 
     def depths_from(self, pose: Pose, lens: Lens, xy: Float64[np.ndarray, "n 2"]) -> Float32[np.ndarray, " n"]:
         """Depth along z of what a camera sees at places of its picture; infinite where it sees nothing."""
-        return self._caster.distances(_rays(pose, lens, xy))
+        return self.depths_along(pose, lens.unproject(xy))
+
+    def depths_along(self, pose: Pose, directions: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, " n"]:
+        """The same for directions in camera coordinates that are one deep."""
+        return self._caster.distances(_rays(pose, directions))
 
     def seen(self, pose: Pose, lens: Lens, xy: Float64[np.ndarray, "n 2"]) -> Bool[np.ndarray, " n"]:
         """Where a camera sees the surface."""
-        return self._caster.blocked(_rays(pose, lens, xy), 0.0, np.inf)
+        return self._caster.blocked(_rays(pose, lens.unproject(xy)), 0.0, np.inf)
 
     def _mesh(self) -> tuple[Float32[np.ndarray, "v 3"], UInt32[np.ndarray, "f 3"]]:
         step = max(1, -(-self.depth.width // MOST_VERTICES_ACROSS))
@@ -80,7 +84,8 @@ def _triangles(z: Float64[np.ndarray, "h w"], most: float) -> UInt32[np.ndarray,
     return np.asarray(faces[whole])
 
 
-def _rays(pose: Pose, lens: Lens, xy: Float64[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 6"]:
-    """Rays through places of a picture whose directions are one deep: multiples of them are depths along z."""
-    directions = lens.unproject(xy) @ pose[:3, :3].T
-    return np.concatenate([np.broadcast_to(pose[:3, 3], directions.shape), directions], axis=-1).astype(np.float32)
+def _rays(pose: Pose, directions: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 6"]:
+    """Rays of a camera: where directions are one deep, multiples of them are depths along z."""
+    rays = np.empty((len(directions), 6), np.float32)
+    rays[:, :3], rays[:, 3:] = pose[:3, 3], directions @ pose[:3, :3].T
+    return rays

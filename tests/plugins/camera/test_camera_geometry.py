@@ -40,6 +40,7 @@ def reference(points, pose):
     return np.stack([u / w, v / w], axis=-1), w
 
 
+@settings(deadline=None)
 @given(pose=poses, seed=st.integers(0, 99))
 def test_projection_agrees_with_homogeneous_float64_arithmetic(pose, seed):
     points = np.random.default_rng(seed).uniform(-4, 4, (30, 3))
@@ -51,6 +52,7 @@ def test_projection_agrees_with_homogeneous_float64_arithmetic(pose, seed):
     np.testing.assert_allclose(xy[0, ahead] * (WIDTH, HEIGHT), wanted[ahead], atol=1e-7)
 
 
+@settings(deadline=None)
 @given(x=st.floats(0, 1), y=st.floats(0, 1), depth=st.floats(0.1, 100))
 def test_a_lifted_point_projects_to_where_it_was_taken(x, y, depth):
     lens = Lens.of_pixels(**PIXELS, width=WIDTH, height=HEIGHT)
@@ -60,6 +62,7 @@ def test_a_lifted_point_projects_to_where_it_was_taken(x, y, depth):
     assert z[0, 0] == pytest.approx(depth)
 
 
+@settings(deadline=None)
 @given(a=angle, b=angle, x=st.floats(0.2, 0.8), y=st.floats(0.2, 0.8), first=st.floats(1, 5), second=st.floats(5, 50))
 def test_under_a_pure_rotation_depth_does_not_matter(a, b, x, y, first, second):
     lens = Lens.of_field_of_view(60, 0.75)
@@ -69,16 +72,19 @@ def test_under_a_pure_rotation_depth_does_not_matter(a, b, x, y, first, second):
     np.testing.assert_allclose(xy[0, 0], xy[0, 1], atol=1e-9)
 
 
+@settings(deadline=None)
 @given(pose=poses)
 def test_the_inverse_undoes_a_pose(pose):
     np.testing.assert_allclose(inverse(pose) @ pose, np.eye(4), atol=1e-12)
 
 
+@settings(deadline=None)
 @given(pose=poses)
 def test_a_quaternion_is_its_rotation(pose):
     np.testing.assert_allclose(rotation_of(quaternion(pose[:3, :3])), pose[:3, :3], atol=1e-12)
 
 
+@settings(deadline=None)
 @given(first=poses, second=poses, part=st.floats(0, 1))
 def test_the_pose_between_is_a_pose_and_the_turn_is_shared_out(first, second, part):
     middle = between(first, second, part)
@@ -118,7 +124,7 @@ def test_points_behind_the_camera_stay_finite():
     assert (depth <= 0).all()
 
 
-@settings(max_examples=25)
+@settings(deadline=None, max_examples=25)
 @given(slope=st.floats(-0.5, 0.5), distance=st.floats(1, 5))
 def test_depth_between_pixels_is_exact_on_a_plane(slope, distance):
     """On the plane z = distance + slope * x the inverse depth is linear in the picture."""

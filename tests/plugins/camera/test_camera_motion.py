@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from motionstream_camera.controls import wish_of_axes, wish_of_keys
 from motionstream_camera.keyframes import hermite
@@ -12,6 +12,7 @@ from motionstream.errors import InputError
 WALL = np.full((48, 72), 2.0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 0.5), min_size=1, max_size=20))
 def test_a_ramp_goes_the_same_way_however_the_time_is_cut(pieces):
     whole, cut = Ramp(2, 1.5), Ramp(2, 1.5)
@@ -21,6 +22,7 @@ def test_a_ramp_goes_the_same_way_however_the_time_is_cut(pieces):
     np.testing.assert_allclose(way, whole.advance(sum(pieces)), atol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 0.5), min_size=1, max_size=20))
 def test_a_spring_goes_the_same_way_however_the_time_is_cut(pieces):
     whole, cut = Spring(1, 0.3), Spring(1, 0.3)

@@ -29,7 +29,7 @@ def some_path(seed, num_poses=5, centred=True):
 
 
 @pytest.mark.parametrize("format_name", FILES)
-@settings(max_examples=10)
+@settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_what_is_written_is_read_back(tmp_path_factory, format_name, seed):
     path = some_path(seed)
