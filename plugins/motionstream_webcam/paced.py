@@ -22,4 +22,4 @@ class PacedVideo:
         for frame in self._video.frames():
             due = begun + frame.seconds
             time.sleep(max(0.0, due - time.monotonic()))
-            yield replace(frame, seconds=due)
+            yield replace(frame, seconds=max(due, time.monotonic()))
