@@ -142,7 +142,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not run any more when other tests run theirs
 def chromium() -> Iterator[Browser]:
     """Headless Chromium: the system's, or the one that playwright installed."""
     with sync_playwright() as playwright:

@@ -134,8 +134,8 @@ def test_a_picture_with_too_many_pixels_is_refused(open_studio):
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"provider": "nonsense"}, "wanted one of drag"),
-        ({"provider": "os.path"}, "wanted one of drag"),
+        ({"provider": "nonsense"}, "wanted one of camera, camera+drag, drag, webcam"),
+        ({"provider": "os.path"}, "wanted one of camera, camera+drag, drag, webcam"),
         ({"settings": {"radius": 7}}, "radius"),
         ({"settings": {"script": "/etc/passwd"}}, "names a file of the server"),
         ({"settings": {"unknown": 1}}, "unknown"),
@@ -161,7 +161,8 @@ def test_steps_that_the_model_cannot_do_fail_the_stream_and_a_good_start_mends_i
 
 def test_no_path_of_the_server_is_offered_as_a_setting(open_studio):
     ready = open_studio().visit().hello()
-    properties = ready.providers[0].settings_schema["properties"]
+    drag = next(info for info in ready.providers if info.name == "drag")
+    properties = drag.settings_schema["properties"]
     assert "radius" in properties
     assert "script" not in properties
 

@@ -28,7 +28,7 @@ def test_pages_come_while_the_model_loads_and_ready_comes_when_it_is_there(open_
     assert studio.client.get("/readyz").status_code == 200
     info = studio.client.get("/api/info").json()
     assert info["model"].startswith("tiny, 32x32, 16 fps, float32")
-    assert info["providers"][0]["name"] == "drag"
+    assert "drag" in [provider["name"] for provider in info["providers"]]
 
 
 def test_a_model_that_cannot_be_loaded_is_told_to_everybody(open_studio):

@@ -8,7 +8,7 @@ def test_a_picture_is_sent_a_drag_is_receipted_and_frames_stream_back(open_studi
     visitor = open_studio().visit()
     ready = visitor.hello()
     assert (ready.width, ready.height, ready.resumed, ready.status) == (32, 32, False, "idle")
-    assert [info.name for info in ready.providers] == ["drag"]
+    assert "drag" in [info.name for info in ready.providers]
     visitor.send_picture()
     assert visitor.until(Picture) == Picture(width=48, height=32)
 
