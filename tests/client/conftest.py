@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import cv2
@@ -267,10 +267,12 @@ class _Conversation:
         server.frame += 0 if still else 1
 
     def _say(self, message: Message) -> None:
-        self.socket.send(message.model_dump_json())
+        with suppress(ConnectionClosed):  # what came before the end is still read
+            self.socket.send(message.model_dump_json())
 
     def _send(self, packet: Packet) -> None:
-        self.socket.send(packet.to_bytes())
+        with suppress(ConnectionClosed):  # what came before the end is still read
+            self.socket.send(packet.to_bytes())
 
 
 @contextmanager
