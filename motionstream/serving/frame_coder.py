@@ -40,7 +40,7 @@ class FrameCoder:
         )
 
     async def packet(self, frame: Frame) -> Packet | None:
-        """The frame to be sent; None where its branch has ended meanwhile."""
+        """The frame to be sent; None where its branch or connection has ended meanwhile."""
         key = self._key_wanted or frame.generation != self._generation
         self._key_wanted, self._generation = False, frame.generation
         encoded = await self._encoded(frame, key)

@@ -69,7 +69,7 @@ class Start(Message):
     type: Literal["start"] = "start"
     prompt: str = Field(default="", max_length=2000)
     seed: int = Field(default=0, ge=0, lt=2**53)
-    provider: str = Field(default="drag", pattern=r"^[\w.-]{1,64}$")
+    provider: str = Field(default="drag", pattern=r"^[\w.+-]{1,64}$")
     settings: dict[str, Any] = Field(default_factory=dict)
     fit: Literal["crop", "pad"] = "crop"
     timesteps: tuple[float, ...] | None = Field(default=None, min_length=1, max_length=50)

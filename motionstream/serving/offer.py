@@ -9,6 +9,7 @@ from typing import Any, Self
 from motionstream.errors import InputError
 from motionstream.providers import TrajectoryProvider, discover, load_provider, provider_class
 from motionstream.serving.messages import ProviderInfo
+from motionstream.streaming.replay import replays_by_tracks
 
 _PATH_FORMATS = ("path", "file-path", "directory-path")
 
@@ -19,7 +20,7 @@ class Offer:
 
     Attributes:
         info: What clients are told.
-        private: Settings that name files of the server, which no client may set.
+        private: Settings that may name files of the server, which no client may set.
     """
 
     info: ProviderInfo
@@ -35,11 +36,18 @@ class Offer:
 
 
 class Offers:
-    """All announced providers that work, as they were when the server started."""
+    """All announced providers that work and whose events the protocol can carry, as they were when the server started.
+
+    Events are JSON: a provider that lives from pictures cannot be steered by a client.
+    """
 
     def __init__(self) -> None:
-        names = [entry.name for entry in discover() if entry.state == "ok"]
-        self._offers = {name: Offer.of(name, provider_class(name).settings_type.model_json_schema()) for name in names}
+        working = {entry.name: provider_class(entry.name) for entry in discover() if entry.state == "ok"}
+        self._offers = {
+            name: Offer.of(name, kind.settings_type.model_json_schema())
+            for name, kind in working.items()
+            if not replays_by_tracks(kind)
+        }
 
     @property
     def infos(self) -> tuple[ProviderInfo, ...]:
@@ -57,12 +65,12 @@ class Offers:
             raise InputError(f"Provider: wanted one of {', '.join(self._offers) or 'none'}, got {name!r}.")
         private = sorted(self._offers[name].private & settings.keys())
         if private:
-            raise InputError(f"Provider {name!r}: {', '.join(private)} names a file of the server. Leave it out.")
+            raise InputError(f"Provider {name!r}: {', '.join(private)} may name a file of the server. Leave it out.")
         return load_provider(name, settings)
 
 
 def _holds_path(schema: Any, definitions: Mapping[str, Any], depth: int = 0) -> bool:
-    """Whether a value of this schema may hold a path; one that is nested strangely deep is taken to."""
+    """Whether a value of this schema may hold a path; one that is free-form or nested strangely deep is taken to."""
     if depth > 20:
         return True
     if isinstance(schema, list):
@@ -72,6 +80,7 @@ def _holds_path(schema: Any, definitions: Mapping[str, Any], depth: int = 0) -> 
     target = definitions.get(str(schema.get("$ref", "")).removeprefix("#/$defs/"))
     return (
         schema.get("format") in _PATH_FORMATS
+        or schema.get("additionalProperties") is True
         or _holds_path(target, definitions, depth + 1)
         or any(_holds_path(part, definitions, depth + 1) for part in schema.values())
     )

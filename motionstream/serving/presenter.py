@@ -1,6 +1,6 @@
 """Presenter: finished frames on their way to one client, a bounded number; decides when the next chunk may begin.
 
-A frame is pending, then sent, then shown (acknowledged). What is left out is left out before it is encoded, so that no
+A frame is pending, then taken (to be encoded), then sent, then shown (acknowledged). What is left out is left out before it is encoded, so that no
 video codec ever misses a frame that others refer to.
 """
 
@@ -75,6 +75,7 @@ class Presenter:
         self.dropped = 0
         self._fps, self._chunk, self._paced, self._clock = fps, frames_per_chunk, paced, clock
         self._pending: deque[Frame] = deque()
+        self._taken: list[Frame] = []
         self._sent: deque[_Sent] = deque()
         self._newest: Frame | None = None
         self._next_sequence = 0
@@ -83,7 +84,7 @@ class Presenter:
     @property
     def num_unshown(self) -> int:
         """Frames that are made and not yet shown."""
-        return len(self._pending) + len(self._sent)
+        return len(self._pending) + len(self._taken) + len(self._sent)
 
     def lead_frames(self, chunk_seconds: float, round_trip_seconds: float) -> int:
         """Frames in store at which the next chunk has to begin to be there in time; bounded by two chunks."""
@@ -116,12 +117,14 @@ class Presenter:
         """The next frame to encode and then to report by `sent`; None while there is none or the client is behind."""
         if not self._pending or (self.presentation == "drop" and len(self._sent) >= 2 * self._chunk):
             return None
-        return self._pending.popleft()
+        self._taken.append(self._pending.popleft())
+        return self._taken[-1]
 
     def sent(self, frame: Frame) -> int | None:
-        """The sequence number under which to send an encoded frame; None where its branch has ended meanwhile."""
-        if frame.generation != self.generation:
+        """The sequence number under which to send an encoded frame; None where branch or connection ended meanwhile."""
+        if frame not in self._taken:
             return None
+        self._taken.remove(frame)
         self._next_sequence += 1
         self._sent.append(_Sent(sequence=self._next_sequence, frame=frame))
         return self._next_sequence
@@ -143,17 +146,21 @@ class Presenter:
         """Another branch: forget every frame of the old one."""
         self.generation = generation
         self._pending.clear()
+        self._taken.clear()
         self._sent.clear()
         self._newest = None
         self._played_until = self._clock()
 
     def reconnect(self) -> None:
         """Another connection: send again what the old one did not show, or at least the newest frame."""
-        self._pending.extendleft(sent.frame for sent in reversed(self._sent))
+        unshown = [*(sent.frame for sent in self._sent), *self._taken]
+        self._pending.extendleft(reversed(unshown))
+        self._taken.clear()
         self._sent.clear()
         if not self._pending and self._newest is not None:
             self._pending.append(self._newest)
-        # Another page has another clock, by which the old one's times mean nothing.
+        # Another page has another clock, by which the old one's times mean nothing; and other frames than the old
+        # connection may still be encoding, which are thereby refused in `sent`.
         self._pending = deque(replace(frame, input_ms=math.nan) for frame in self._pending)
         self._next_sequence = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from motionstream import __version__
 from motionstream.errors import InputError
 from motionstream.serving.codecs import available_codecs
-from motionstream.serving.messages import PROTOCOL_VERSION, Codec, ProviderInfo
+from motionstream.serving.messages import PROTOCOL_VERSION, Codec, ProviderInfo, StreamStatus
 from motionstream.serving.recordings import RecordingInfo, Recordings
 from motionstream.serving.service import Service
 from motionstream.serving.streams import Streams
@@ -74,7 +74,7 @@ def make_routes(service: Service, streams: Streams) -> APIRouter:
     @router.get("/metrics", response_class=Response)
     def metrics() -> Response:
         """What a monitoring system wants to know, in Prometheus' format."""
-        for status, number in {**dict.fromkeys(_STATUSES, 0), **streams.by_status}.items():
+        for status, number in {**dict.fromkeys(get_args(StreamStatus), 0), **streams.by_status}.items():
             service.metrics.streams.labels(status).set(number)
         service.metrics.waiting.set(service.seats.num_waiting)
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -114,9 +114,6 @@ def make_routes(service: Service, streams: Streams) -> APIRouter:
             raise HTTPException(404, str(error)) from error
 
     return router
-
-
-_STATUSES = ("idle", "queued", "streaming", "paused", "stopped", "failed")
 
 
 def _readiness(service: Service) -> Readiness:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from motionstream.errors import ProviderError
 from motionstream.providers import StreamInfo, TrajectoryProvider, Window, load_provider
 from motionstream.tracks import Tracks
+from motionstream_camera.presets import PresetName
 from motionstream_camera.provider import CameraProvider
 from motionstream_camera.ride import Ride
 from motionstream_camera.settings import CameraSettings
@@ -33,9 +34,13 @@ class CameraWithDragSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     camera: CameraSettings = Field(default_factory=CameraSettings, description="Settings of the camera provider.")
-    rider: str = Field(default="drag", description="The provider whose points ride on the camera's motion.")
+    rider: str = Field(
+        default="drag",
+        pattern=r"^[\w.+-]+$",  # an announced name: no module is imported because a setting names it
+        description="The provider whose points ride on the camera's motion.",
+    )
     rider_settings: dict[str, Any] = Field(default_factory=dict, description="Settings of that provider.")
-    path: str = Field(default="", description="A flight from the first frame on, as the camera provider's `path`.")
+    path: PresetName | None = Field(default=None, description="A flight from the first frame on.")
     clearance: float = Field(
         default=0.05,
         ge=0,

@@ -12,7 +12,7 @@ from motionstream_camera.camera_path import CameraPath
 from motionstream_camera.flight import FileFlight
 from motionstream_camera.keyframes import KeyframeFlight
 from motionstream_camera.pose import make_pose, quaternion, rotation_of
-from motionstream_camera.presets import PRESETS, PresetFlight, PresetName
+from motionstream_camera.presets import PresetFlight, PresetName
 from motionstream_camera.rig import Rig
 from motionstream_camera.settings import CameraSettings
 from motionstream_camera.surface import Surface
@@ -38,9 +38,8 @@ class Pilot:
             fitted = self._settings.path_extent * reach / extent if extent > 0 else 1.0
             scale = self._settings.path_scale or fitted
             self.rig.fly(FileFlight(path=file, scale=scale, fps=self._settings.path_fps or fps), exact=True)
-        for name in PRESETS:
-            if name == self._settings.path:
-                self._fly_preset(name)
+        if self._settings.path is not None:
+            self._fly_preset(self._settings.path)
 
     def advance(self, now: float, happened: list[tuple[float, events.Event]]) -> None:
         """Go on to a frame, and do on the way what happened."""

@@ -21,7 +21,6 @@ from motionstream_camera.event import Anchor, TimedEvent, parse_event
 from motionstream_camera.inbox import Inbox
 from motionstream_camera.lens import Lens
 from motionstream_camera.posefiles import read_camera_path
-from motionstream_camera.presets import PRESETS
 from motionstream_camera.settings import CameraSettings
 from motionstream_camera.stage import Stage
 
@@ -45,14 +44,14 @@ class CameraProvider:
         self.settings = settings or CameraSettings()
         chosen = self.settings
         self._estimator: DepthEstimator = estimator_called(
-            chosen.depth,
+            chosen.depth if chosen.depth_source is None else str(chosen.depth_source),
             near=chosen.near,
             far=chosen.far,
             horizon=chosen.horizon,
             unit=chosen.depth_unit,
             inverse=chosen.depth_inverse,
         )
-        self._file = read_camera_path(chosen.path) if chosen.path and chosen.path not in PRESETS else None
+        self._file = None if chosen.path_file is None else read_camera_path(chosen.path_file)
         self._inbox = Inbox()
         self._stage: Stage | None = None
         self._anchor: NewAnchor | None = None

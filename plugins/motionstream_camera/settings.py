@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from motionstream_camera.presets import PresetName
+
 
 def _unit(name: str) -> dict[str, Any]:
     return {"unit": name}
@@ -17,10 +19,12 @@ class CameraSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    depth: str = Field(
-        default="floor",
-        description="Source of depth: floor, depth-anything, depth-tiny, a depth file (png, tiff, exr, npy), or a "
-        "depth network's folder or hub id.",
+    depth: Literal["floor", "depth-anything"] = Field(
+        default="floor", description="Source of depth: a floor up to the horizon, or a network from the hub."
+    )
+    depth_source: Path | None = Field(
+        default=None,
+        description="In place of `depth`: a depth file (png, tiff, exr, npy), or a depth network's folder or hub id.",
     )
     near: float = Field(
         default=1.0, gt=0, le=1000, description="Nearest depth, where the source knows no unit (floor, inverse depth)."
@@ -65,10 +69,11 @@ class CameraSettings(BaseModel):
         le=2,
         description="Neighbouring pixels whose depths differ by more than this part belong to different things.",
     )
-    path: str = Field(
-        default="",
-        description="A flight from the first frame on: orbit, arc, dolly, dolly-zoom, crane, handheld, spiral, or a "
-        "file with poses (RealEstate10K, transforms.json, poses_bounds.npy, poses.npy, COLMAP text).",
+    path: PresetName | None = Field(default=None, description="A flight from the first frame on.")
+    path_file: Path | None = Field(
+        default=None,
+        description="In place of `path`: a file with poses (RealEstate10K, transforms.json, poses_bounds.npy, "
+        "poses.npy, COLMAP text).",
     )
     path_amount: float = Field(default=1.0, ge=0, le=4, description="Size of a preset's motion; 1 is moderate.")
     path_seconds: float = Field(
@@ -141,7 +146,9 @@ class CameraSettings(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _numbers_go_together(self) -> Self:
+    def _fields_go_together(self) -> Self:
+        if self.path is not None and self.path_file is not None:
+            raise ValueError("path and path_file are two flights: leave one out")
         if self.far <= self.near:
             raise ValueError(f"far {self.far:g} must be beyond near {self.near:g}")
         if self.points_across**2 > self.max_points:

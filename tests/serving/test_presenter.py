@@ -109,6 +109,19 @@ def test_another_connection_is_sent_what_was_not_shown_and_no_times_of_the_old_c
     assert presenter.take().number == 3
 
 
+def test_a_frame_that_was_being_encoded_when_the_connection_broke_is_sent_by_the_next_one():
+    presenter = Presenter(fps=10, frames_per_chunk=4)
+    presenter.put(chunk(0))
+    presenter.sent(presenter.take())
+    encoding = presenter.take()
+    presenter.reconnect()
+    assert presenter.num_unshown == 4
+    again = [presenter.take() for _ in range(4)]
+    assert [frame.number for frame in again] == [0, 1, 2, 3]
+    assert presenter.sent(encoding) is None
+    assert [presenter.sent(frame) for frame in again] == [1, 2, 3, 4]
+
+
 def test_a_frame_that_was_not_sent_cannot_be_shown():
     with pytest.raises(InputError, match="up to 0"):
         Presenter(fps=10, frames_per_chunk=4).shown(1)

@@ -11,7 +11,6 @@ from motionstream_camera.depth.network import NetworkDepth
 from motionstream_camera.depth.protocol import DepthEstimator
 
 HUB_IDS = {"depth-anything": "depth-anything/Depth-Anything-V2-Small-hf"}
-FOLDERS = {"depth-tiny": Path(__file__).parents[3] / "checkpoints" / "depth-tiny"}
 
 
 def estimator_called(
@@ -20,7 +19,7 @@ def estimator_called(
     """The source of depth of a name.
 
     Args:
-        name: "floor", "depth-anything", "depth-tiny", a depth file, or a network's folder or hub id.
+        name: "floor", "depth-anything", a depth file, or a network's folder or hub id.
         near: Depth of the nearest place, where the source knows no unit.
         far: Depth of the farthest place, where the source knows no unit.
         horizon: Of the floor, 0 top, 1 bottom.
@@ -34,11 +33,11 @@ def estimator_called(
         return FloorDepth(near=near, far=far, horizon=horizon)
     if Path(name).suffix.lower() in SUFFIXES:
         return FileDepth(path=Path(name), unit=unit, inverse=inverse, near=near, far=far)
-    if name in FOLDERS or Path(name).is_dir():
-        return NetworkDepth(source=str(FOLDERS.get(name, Path(name))), near=near, far=far)
+    if Path(name).is_dir():
+        return NetworkDepth(source=name, near=near, far=far)
     if name in HUB_IDS or name.count("/") == 1:
         return NetworkDepth(source=HUB_IDS.get(name, name), near=near, far=far)
     raise InputError(
-        f"Depth: nothing is called {name!r}; wanted floor, {', '.join([*HUB_IDS, *FOLDERS])}, a file "
+        f"Depth: nothing is called {name!r}; wanted floor, {', '.join(HUB_IDS)}, a file "
         f"({', '.join(SUFFIXES)}), or a depth network's folder or hub id."
     )

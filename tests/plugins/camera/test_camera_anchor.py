@@ -34,7 +34,7 @@ PICTURE = np.zeros((64, 96, 3), np.uint8)
 
 
 def under_way(flight, depth_file, **estimator):
-    live = flight(depth=depth_file(np.full((64, 96), 4.0)), speed=0.1, max_points=600, keep_in_view=0)
+    live = flight(depth_source=depth_file(np.full((64, 96), 4.0)), speed=0.1, max_points=600, keep_in_view=0)
     live.provider._estimator = RenderedDepth(live)  # the first scene is rendered as well
     live.provider.start(_info(live))
     live.send("keys", 0.0, keys=["d"]).read(2)

@@ -99,7 +99,7 @@ def test_a_spline_meets_its_values_and_rests_at_its_ends():
 
 
 def test_holding_a_key_accelerates_to_the_set_speed_and_release_stops(flight, depth_file):
-    live = flight(depth=depth_file(WALL), speed=0.1, acceleration_seconds=0.5, seed_points=False)
+    live = flight(depth_source=depth_file(WALL), speed=0.1, acceleration_seconds=0.5, seed_points=False)
     live.send("keys", 0.0, keys=["w"]).send("keys", 1.0, keys=[])
     live.read(3)
     z = live.poses[:, 2, 3]
@@ -112,7 +112,7 @@ def test_holding_a_key_accelerates_to_the_set_speed_and_release_stops(flight, de
 
 def test_velocity_has_no_jump_at_the_border_of_a_chunk(flight, depth_file):
     """An event in the middle of a chunk; all accelerations stay within the limit."""
-    live = flight(depth=depth_file(WALL), speed=0.2, turn_speed=20, acceleration_seconds=0.4, keep_in_view=0)
+    live = flight(depth_source=depth_file(WALL), speed=0.2, turn_speed=20, acceleration_seconds=0.4, keep_in_view=0)
     live.send("keys", 0.2, keys=["d", "ArrowLeft"]).send("keys", 1.23, keys=["w"]).send("keys", 2.0, keys=[])
     live.read(5)
     places = live.poses[:, :3, 3]
@@ -128,7 +128,7 @@ def test_the_same_events_give_the_same_flight_in_chunks_of_any_size(flight, dept
 
     flights = []
     for sizes in ((9, 12, 12), (33,), (1,) * 33):
-        live = flight(depth=depth_file(WALL), seed_points=False)
+        live = flight(depth_source=depth_file(WALL), seed_points=False)
         live.send("keys", 0.1, keys=["a"]).send("look", 0.7, dx=0.1, dy=0.05).send("dolly", 1.1, amount=2)
         first = 0
         for size in sizes:
@@ -140,7 +140,7 @@ def test_the_same_events_give_the_same_flight_in_chunks_of_any_size(flight, dept
 
 
 def test_forth_and_back_returns(flight, depth_file):
-    live = flight(depth=depth_file(WALL), seed_points=False)
+    live = flight(depth_source=depth_file(WALL), seed_points=False)
     live.send("keys", 0.0, keys=["w", "a"]).send("keys", 1.0, keys=[])
     live.send("keys", 1.5, keys=["s", "d"]).send("keys", 2.5, keys=[])
     tracks = live.read(5)
@@ -151,7 +151,7 @@ def test_forth_and_back_returns(flight, depth_file):
 
 
 def test_reset_brings_the_camera_home_exactly_and_smoothly(flight, depth_file):
-    live = flight(depth=depth_file(WALL))
+    live = flight(depth_source=depth_file(WALL))
     live.send("keys", 0.0, keys=["d", "ArrowUp"]).send("keys", 0.8, keys=[]).send("zoom", 0.5, amount=3)
     live.send("reset", 1.5)
     live.read(5)
@@ -162,7 +162,7 @@ def test_reset_brings_the_camera_home_exactly_and_smoothly(flight, depth_file):
 
 
 def test_a_look_turns_by_the_field_of_view_and_keeps_the_horizon(flight, depth_file):
-    live = flight(depth=depth_file(WALL), field_of_view=50, keep_in_view=0)
+    live = flight(depth_source=depth_file(WALL), field_of_view=50, keep_in_view=0)
     live.send("look", 0.0, dx=0.4, dy=0.2).read(3)
     right, forward = live.poses[-1, :3, 0], live.poses[-1, :3, 2]
     assert np.degrees(np.arctan2(forward[0], forward[2])) == pytest.approx(20, abs=1e-3)
@@ -172,7 +172,7 @@ def test_a_look_turns_by_the_field_of_view_and_keeps_the_horizon(flight, depth_f
 
 def test_an_orbit_keeps_the_clicked_point_where_it_is(flight, depth_file):
     """The pivot is what lies at the clicked place, whatever was the pivot before."""
-    live = flight(depth=depth_file(WALL), points_across=11, keep_in_view=0, occlusion=False, seed_points=False)
+    live = flight(depth_source=depth_file(WALL), points_across=11, keep_in_view=0, occlusion=False, seed_points=False)
     live.send("orbit", 0.1, x=0.5, y=0.5, dx=0.1, dy=0.0)
     tracks = live.read(3)
     centre = tracks.ids[np.abs(tracks.xy[0] - 0.5).max(axis=1) < 1e-6][0]
@@ -185,7 +185,7 @@ def test_an_orbit_keeps_the_clicked_point_where_it_is(flight, depth_file):
 def test_keyframes_are_met_at_their_times(flight, depth_file):
     target = np.eye(4)
     target[:3, 3] = (0.3, -0.1, 0.2)
-    live = flight(depth=depth_file(WALL))
+    live = flight(depth_source=depth_file(WALL))
     live.send("keyframes", 0.0, frames=[{"seconds": 1.0, "pose": target.ravel().tolist(), "zoom": 1.5}])
     live.read(3)
     np.testing.assert_allclose(live.poses[16], target, atol=1e-9)
@@ -194,7 +194,7 @@ def test_keyframes_are_met_at_their_times(flight, depth_file):
 
 
 def test_a_preset_begins_from_where_the_camera_is_and_can_be_ended(flight, depth_file):
-    live = flight(depth=depth_file(WALL))
+    live = flight(depth_source=depth_file(WALL))
     live.send("keys", 0.0, keys=["d"]).send("keys", 0.5, keys=[]).send("preset", 1.0, name="dolly")
     live.send("preset", 2.0, name="none").read(5)
     places = live.poses[:, :3, 3]
@@ -207,13 +207,13 @@ def test_a_preset_begins_from_where_the_camera_is_and_can_be_ended(flight, depth
 
 @pytest.mark.parametrize(("keys", "way"), [(["w"], 2), (["a"], 0), (["s", "ArrowRight"], None)])
 def test_the_scene_stays_in_view_however_long_a_key_is_held(flight, depth_file, keys, way):
-    live = flight(depth=depth_file(WALL), speed=1, keep_in_view=0.6, closest=0.2, seed_points=False)
+    live = flight(depth_source=depth_file(WALL), speed=1, keep_in_view=0.6, closest=0.2, seed_points=False)
     live.send("keys", 0.0, keys=keys).read(12)
     guard, rig = live.provider.stage.rig.guard, live.provider.stage.rig
     assert guard.seen_part(rig.pose, rig.lens) >= 0.55
     if way == 2:
         assert 1.2 < live.poses[-1][2, 3] <= 1.65  # up to 0.4 before the wall
-    free = flight(depth=depth_file(WALL), speed=1, keep_in_view=0, seed_points=False)
+    free = flight(depth_source=depth_file(WALL), speed=1, keep_in_view=0, seed_points=False)
     free.send("keys", 0.0, keys=keys).read(12)
     rig = free.provider.stage.rig
     assert guard.seen_part(rig.pose, rig.lens) < 0.3  # without the limit it is lost

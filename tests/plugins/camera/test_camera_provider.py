@@ -19,7 +19,7 @@ def test_the_camera_keeps_the_contract_of_providers():
 
 
 def test_a_camera_that_does_not_move_gives_tracks_that_do_not_move(flight, depth_file):
-    tracks = flight(depth=depth_file(STEPS)).read(3)
+    tracks = flight(depth_source=depth_file(STEPS)).read(3)
     assert tracks.num_points == 144
     np.testing.assert_allclose(tracks.xy, np.broadcast_to(tracks.xy[0], tracks.xy.shape), atol=1e-7)
     middle = (np.arange(12) + 0.5) / 12
@@ -28,7 +28,7 @@ def test_a_camera_that_does_not_move_gives_tracks_that_do_not_move(flight, depth
 
 
 def test_near_points_move_more_than_far_ones(flight, depth_file):
-    live = flight(depth=depth_file(STEPS), occlusion=False, seed_points=False)
+    live = flight(depth_source=depth_file(STEPS), occlusion=False, seed_points=False)
     tracks = live.send("keys", 0.0, keys=["d"]).read(3)
     near = (tracks.xy[0, :, 0] > 40 / 96) & (tracks.xy[0, :, 0] < 58 / 96)
     moved = (tracks.xy[-1] - tracks.xy[0])[:, 0]
@@ -37,7 +37,7 @@ def test_near_points_move_more_than_far_ones(flight, depth_file):
 
 
 def test_a_point_that_is_hidden_for_a_while_comes_back_with_its_id(flight, depth_file):
-    live = flight(depth=depth_file(STEPS), speed=0.06, max_points=400, acceleration_seconds=0.05)
+    live = flight(depth_source=depth_file(STEPS), speed=0.06, max_points=400, acceleration_seconds=0.05)
     live.send("keys", 0.0, keys=["d"]).send("keys", 1.0, keys=[])
     live.send("keys", 1.5, keys=["a"]).send("keys", 2.5, keys=[])
     tracks = live.read(5)
@@ -52,7 +52,9 @@ def test_a_point_that_is_hidden_for_a_while_comes_back_with_its_id(flight, depth
 
 def test_points_are_seeded_where_the_flight_enlarges_the_scene(flight, depth_file):
     wall = depth_file(np.full((64, 96), 4.0))
-    flights = [flight(depth=wall, speed=0.2, seed_points=seed, max_points=600, closest=0) for seed in (True, False)]
+    flights = [
+        flight(depth_source=wall, speed=0.2, seed_points=seed, max_points=600, closest=0) for seed in (True, False)
+    ]
     seeded, plain = (live.send("keys", 0.0, keys=["w"]).read(5) for live in flights)
     assert plain.num_points == 144
     assert plain.visible[-1].sum() < 80
@@ -66,7 +68,7 @@ def test_points_are_seeded_where_the_flight_enlarges_the_scene(flight, depth_fil
 
 def test_seeds_move_with_the_scene_they_were_put_on(flight, depth_file):
     """A seed's motion is that of the wall: the same as that of a first point beside it."""
-    live = flight(depth=depth_file(np.full((64, 96), 4.0)), speed=0.3, max_points=600, closest=0)
+    live = flight(depth_source=depth_file(np.full((64, 96), 4.0)), speed=0.3, max_points=600, closest=0)
     live.send("keys", 0.0, keys=["w"]).read(4)
     tracks = live.read()
     tracks = tracks.select(tracks.visible[2])
@@ -76,7 +78,7 @@ def test_seeds_move_with_the_scene_they_were_put_on(flight, depth_file):
 
 
 def test_the_number_of_points_is_bounded_and_ids_never_return(flight, depth_file):
-    live = flight(depth=depth_file(STEPS), speed=0.5, max_points=160, keep_in_view=0.3)
+    live = flight(depth_source=depth_file(STEPS), speed=0.5, max_points=160, keep_in_view=0.3)
     live.send("keys", 0.0, keys=["w", "ArrowLeft"]).send("keys", 3.0, keys=["s", "ArrowRight"])
     gone, before = set(), set()
     for _ in range(10):
@@ -91,7 +93,7 @@ def test_the_number_of_points_is_bounded_and_ids_never_return(flight, depth_file
 def test_places_of_unknown_depth_have_no_points(flight, depth_file):
     holes = STEPS.copy()
     holes[:32] = 0
-    tracks = flight(depth=depth_file(holes)).read()
+    tracks = flight(depth_source=depth_file(holes)).read()
     assert tracks.num_points == 72
     assert (tracks.xy[0, :, 1] > 0.5).all()
 
@@ -99,28 +101,30 @@ def test_places_of_unknown_depth_have_no_points(flight, depth_file):
 def test_a_file_of_poses_is_flown_pose_by_pose(flight, depth_file, tmp_path):
     poses = np.stack([make_pose(position=RIGHT * x) for x in np.linspace(3, 5, 21) ** 2])
     write_camera_path(CameraPath(poses=poses), tmp_path / "poses.npy")
-    live = flight(depth=depth_file(STEPS), path=str(tmp_path / "poses.npy"), path_scale=0.05)
+    live = flight(depth_source=depth_file(STEPS), path_file=str(tmp_path / "poses.npy"), path_scale=0.05)
     live.read(3)
     wanted = (poses[:, 0, 3] - 9) * 0.05
     np.testing.assert_allclose(live.poses[:21, 0, 3], wanted, atol=1e-9)
     np.testing.assert_allclose(live.poses[21:, 0, 3], wanted[-1], atol=1e-9)  # it stays at the end
-    fitted = flight(depth=depth_file(STEPS), path=str(tmp_path / "poses.npy"), path_extent=0.5)
+    fitted = flight(depth_source=depth_file(STEPS), path_file=str(tmp_path / "poses.npy"), path_extent=0.5)
     fitted.read(3)
     assert fitted.poses[-1, 0, 3] == pytest.approx(0.5 * 4)  # half the median depth
 
 
 def test_what_was_flown_can_be_saved_and_flown_again(flight, depth_file, tmp_path):
-    live = flight(depth=depth_file(STEPS), seed_points=False)
+    live = flight(depth_source=depth_file(STEPS), seed_points=False)
     tracks = live.send("keys", 0.0, keys=["w", "ArrowUp"]).read(2)
     write_camera_path(live.provider.flown, tmp_path / "flown.txt")
-    again = flight(depth=depth_file(STEPS), path=str(tmp_path / "flown.txt"), path_scale=1, seed_points=False)
+    again = flight(
+        depth_source=depth_file(STEPS), path_file=str(tmp_path / "flown.txt"), path_scale=1, seed_points=False
+    )
     np.testing.assert_allclose(again.read(2).xy, tracks.xy, atol=1e-5)
 
 
 def test_a_copy_goes_on_alone_and_alike(flight, depth_file):
-    live = flight(depth=depth_file(STEPS))
+    live = flight(depth_source=depth_file(STEPS))
     live.send("keys", 0.0, keys=["w"]).read(2)
-    twin = flight(depth=depth_file(STEPS))
+    twin = flight(depth_source=depth_file(STEPS))
     twin.provider, twin.num_chunks = live.provider.copy(), live.num_chunks
     original = live.send("keys", 1.5, keys=["a"]).read(2)
     other = twin.send("keys", 1.5, keys=["a"]).read(2)
@@ -136,7 +140,7 @@ def test_lens_and_depth_are_said_aloud(flight, caplog):
 
 
 def test_a_start_after_the_end_finds_nothing_of_the_stream_before(flight, depth_file):
-    live = flight(depth=depth_file(STEPS), seed_points=False)
+    live = flight(depth_source=depth_file(STEPS), seed_points=False)
     first = live.send("keys", 0.0, keys=["w"]).read(2)
     live.provider.close()
     live.send("keys", 0.0, keys=["w"])  # dropped
@@ -158,8 +162,10 @@ def test_settings_that_do_not_go_together_are_refused():
         load_provider("camera", {"near": 5, "far": 2})
     with pytest.raises(ProviderError, match="max_points"):
         load_provider("camera", {"points_across": 80})
+    with pytest.raises(ProviderError, match="two flights"):
+        load_provider("camera", {"path": "orbit", "path_file": "poses.txt"})
     with pytest.raises(InputError, match="no such file"):
-        CameraProvider(CameraSettings(path="nowhere.txt"))
+        CameraProvider(CameraSettings(path_file="nowhere.txt"))
 
 
 WITHOUT_OPEN3D = """

@@ -167,7 +167,9 @@ def test_the_provider_gives_the_tracks_that_others_derived(shared_data, tmp_path
     poses = inverse(derived["c2w"][0]) @ derived["c2w"]
     lenses = (lens_of_indices(*lens, 640, 480),) * len(poses)
     write_camera_path(CameraPath(poses=poses, lenses=lenses, size=(640, 480)), tmp_path / "path.txt")
-    provider = CameraProvider(CameraSettings(depth=str(depth), path=str(tmp_path / "path.txt"), path_scale=1))
+    provider = CameraProvider(
+        CameraSettings(depth_source=str(depth), path_file=str(tmp_path / "path.txt"), path_scale=1)
+    )
     provider.start(StreamInfo(width=640, height=480, fps=16))
     provider.read(Window(index=0, start_frame=0, num_frames=len(poses), fps=16))
     stage = provider.stage
