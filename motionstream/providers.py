@@ -132,6 +132,14 @@ class TrajectoryProvider(Protocol):
         """End the stream and give back what it held; a second call does nothing."""
 
 
+@runtime_checkable
+class Reporting(Protocol):
+    """What a provider may have besides: something to show of itself beside the video, such as the depth it found."""
+
+    def report(self) -> Mapping[str, Any]:
+        """What there is to show now: JSON values by name, of which those that changed are sent on. From any thread."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProviderEntry:
     """One announced provider, usable or not.

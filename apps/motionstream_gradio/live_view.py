@@ -22,7 +22,7 @@ _ON_LOAD = """
 """
 
 
-def live_view(provider: str, *, lead: str, tools: bool, login: bool) -> gr.HTML:
+def live_view(provider: str, *, lead: str, tools: bool, login: bool, panel: str | None = None) -> gr.HTML:
     """A stage on which the video plays.
 
     Args:
@@ -30,8 +30,16 @@ def live_view(provider: str, *, lead: str, tools: bool, login: bool) -> gr.HTML:
         lead: One sentence that says what to do.
         tools: Pointers move things; without them the stage only shows.
         login: The page waits for its ticket, which becomes the component's value.
+        panel: What the provider's own tab has besides, under the video: the module "<panel>_panel.js".
     """
-    config = {"provider": provider, "lead": lead, "tools": tools, "login": login, "examples": load_examples()}
+    config = {
+        "provider": provider,
+        "lead": lead,
+        "tools": tools,
+        "panel": panel,
+        "login": login,
+        "examples": load_examples(),
+    }
     return _holder("motionstream-live", view_id(provider), config)
 
 

@@ -136,6 +136,11 @@ class AsyncLiveClient:
         return self._inbox.stats
 
     @property
+    def report(self) -> dict[str, Any]:
+        """What the provider of motion shows of itself."""
+        return self._inbox.report
+
+    @property
     def recorded(self) -> Recorded | None:
         """The newest finished recording."""
         return self._inbox.recorded

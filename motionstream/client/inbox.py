@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from motionstream.client.errors import LiveError
-from motionstream.serving.messages import Applied, Error, Queued, Recorded, ServerMessage, State, Stats
+from motionstream.serving.messages import Applied, Error, Queued, Recorded, Report, ServerMessage, State, Stats
 from motionstream.serving.packet import Kind, Packet, decode_tracks
 from motionstream.tracks import Tracks
 
@@ -30,6 +31,7 @@ class Inbox:
         state: What the stream does; None before the first `start`.
         queued: The place in the queue; None while there is none.
         stats: The newest figures of the server.
+        report: What the provider of motion shows of itself.
         recorded: The newest finished recording.
         applied: Chunk and video frame by event number, of the newest events.
     """
@@ -38,6 +40,7 @@ class Inbox:
         self.state: State | None = None
         self.queued: Queued | None = None
         self.stats: Stats | None = None
+        self.report: dict[str, Any] = {}
         self.recorded: Recorded | None = None
         self.applied: dict[int, tuple[int, int]] = {}
         self._arrived: asyncio.Queue[Packet | LiveError | None] = asyncio.Queue()  # None: look at the state
@@ -68,6 +71,8 @@ class Inbox:
                 self.queued = message
             case Stats():
                 self.stats = message
+            case Report():
+                self.report = {**self.report, **message.values}
             case Recorded():
                 self.recorded = message
             case Applied():
@@ -119,6 +124,7 @@ class Inbox:
     def _take_state(self, state: State) -> None:
         if self.state is not None and state.generation != self.state.generation:
             self.forget_frames()
+            self.report = {}
         self.state = state
         if state.status != "queued":
             self.queued = None

@@ -102,6 +102,11 @@ class LiveClient:
         return self._live.stats
 
     @property
+    def report(self) -> dict[str, Any]:
+        """What the provider of motion shows of itself."""
+        return self._live.report
+
+    @property
     def recorded(self) -> Recorded | None:
         """The newest finished recording."""
         return self._live.recorded

@@ -22,8 +22,9 @@ task (`production`), which does one thing at a time: an order, or the next chunk
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,6 +42,7 @@ from motionstream.serving.messages import (
     Queued,
     Received,
     Recorded,
+    Report,
     Start,
     State,
     Stats,
@@ -99,6 +101,7 @@ class LiveStream:
         self._picture: UploadedPicture | None = None
         self._still = np.zeros((config.height, config.width, 3), np.uint8)
         self._start, self._prompt, self._chunk = Start(), "", 0
+        self._report = dict[str, Any]()
         self._newest_seq = -1
         self._input_at = self._shown_at = time.monotonic()
 
@@ -118,6 +121,8 @@ class LiveStream:
             self._sit()
         else:
             self._tell()
+        if self._report:
+            client.post(Report(values=dict(self._report)))
         self._production.wake()
 
     def detach(self, client: Client) -> None:
@@ -279,6 +284,15 @@ class LiveStream:
         self._service.metrics.frames_dropped.inc(self.presenter.dropped - dropped)
         self._wake_client()
 
+    def reported(self, values: Mapping[str, Any]) -> None:
+        """What the provider shows of itself; what is new of it is sent."""
+        news = {
+            name: value for name, value in values.items() if name not in self._report or self._report[name] != value
+        }
+        if news:
+            self._report.update(news)
+            self._post(Report(values=news))
+
     def rewound(self, prompt: str) -> None:
         """The video has the prompt again that it had then."""
         self._prompt = prompt
@@ -324,6 +338,7 @@ class LiveStream:
         return self.status == "streaming" and self._service.seats.num_waiting > 0 and self.presenter.num_unshown > 0
 
     def _new_generation(self) -> None:
+        self._report.clear()
         self.presenter.restart(self.presenter.generation + 1)
         self._production.wake()
 

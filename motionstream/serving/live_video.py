@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import UInt8
@@ -32,7 +32,7 @@ from motionstream.streaming.control_timeline import ControlTimeline, TimedContro
 from motionstream.streaming.history import History
 from motionstream.streaming.image import FittedImage
 from motionstream.streaming.loaded_log import read_log
-from motionstream.streaming.provider_calls import start_provider
+from motionstream.streaming.provider_calls import start_provider, take_report
 from motionstream.streaming.replay import AppliedChunk, apply_chunk, provider_at
 from motionstream.streaming.session import StreamSession, VideoChunk
 
@@ -145,6 +145,14 @@ class LiveVideo:
     def prompt(self) -> str:
         """The prompt of the next chunk."""
         return self._session.prompt
+
+    def report(self) -> dict[str, Any]:
+        """What the provider has to show of itself; from any thread.
+
+        Raises:
+            ProviderError: The provider failed.
+        """
+        return take_report(self._provider)
 
     def make_chunk(self, timeline: ControlTimeline, changes: Sequence[Change], now: Callable[[], float]) -> MadeChunk:
         """Make the next chunk from what was done up to now.

@@ -1,7 +1,7 @@
 """Presenter: finished frames on their way to one client, a bounded number; decides when the next chunk may begin.
 
-A frame is pending, then taken (to be encoded), then sent, then shown (acknowledged). What is left out is left out before it is encoded, so that no
-video codec ever misses a frame that others refer to.
+A frame is pending, then taken (to be encoded), then sent, then shown (acknowledged). What is left out is left out
+before it is encoded, so that no video codec ever misses a frame that others refer to.
 """
 
 from __future__ import annotations

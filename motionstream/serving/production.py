@@ -7,9 +7,9 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from motionstream.errors import InputError, OutputError
 from motionstream.serving.failure import Failure, failure
@@ -37,6 +37,9 @@ class Owner(Protocol):
 
     def present(self, made: MadeChunk) -> None:
         """A chunk of the present generation."""
+
+    def reported(self, values: Mapping[str, Any]) -> None:
+        """What the provider shows of itself."""
 
     def rewound(self, prompt: str) -> None:
         """The video stands at the beginning of the wanted chunk, with the prompt of then."""
@@ -200,12 +203,15 @@ class Production:
 
     async def _open(self) -> None:
         assert self._open_video is not None, "a stream that may work was started"
+        generation = self._presenter.generation
         self._service.add_video()
         try:
             self._video = (await self._service.turns.take(self._open_video)).result
         except BaseException:
             self._service.num_videos -= 1
             raise
+        if generation == self._presenter.generation:
+            self._owner.reported(self._video.report())
 
     async def _make_chunk(self, video: LiveVideo) -> None:
         generation, changes, self._changes = self._presenter.generation, self._changes, []
@@ -217,6 +223,7 @@ class Production:
             self._owner.refused(Failure(code="input", message=reason))
         if generation == self._presenter.generation:
             self._owner.present(made)
+            self._owner.reported(video.report())
         await self._keep(video, made)
 
     async def _keep(self, video: LiveVideo, made: MadeChunk) -> None:
@@ -241,6 +248,7 @@ class Production:
             while (await self._service.turns.take(partial(next, steps, _DONE))).result is not _DONE:
                 pass
             self._owner.rewound(self._video.prompt)
+            self._owner.reported(self._video.report())
         self.timeline.restart(time.monotonic())
         if recording:
             await self._recorder.begin()

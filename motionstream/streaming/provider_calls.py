@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from motionstream.errors import MotionStreamError, ProviderError
-from motionstream.providers import StreamInfo, TrajectoryProvider, Window
+from motionstream.providers import Reporting, StreamInfo, TrajectoryProvider, Window
 from motionstream.tracks import Tracks
 
 
@@ -47,6 +47,18 @@ def read_tracks(provider: TrajectoryProvider, window: Window) -> Tracks:
                 "Tell its authors."
             )
     return tracks
+
+
+def take_report(provider: TrajectoryProvider) -> dict[str, Any]:
+    """What the provider has to show of itself; nothing from most.
+
+    Raises:
+        ProviderError: The provider failed.
+    """
+    if not isinstance(provider, Reporting):
+        return {}
+    with _blamed(provider, "report"):
+        return dict(provider.report())
 
 
 @contextmanager

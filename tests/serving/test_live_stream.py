@@ -4,8 +4,9 @@ import sys
 import time
 
 import pytest
+from motionstream_drag import DragProvider
 
-from motionstream.serving.messages import Applied, Cut, Error, Picture, Prompt, Seek, Start, State, Stats
+from motionstream.serving.messages import Applied, Cut, Error, Picture, Prompt, Report, Seek, Start, State, Stats
 from motionstream.serving.packet import Packet
 
 
@@ -196,6 +197,30 @@ def test_a_provider_that_lives_from_pictures_is_not_offered_because_events_are_j
     names = {info.name for info in open_studio().visit().hello().providers}
     assert {"drag", "camera", "camera+drag"} <= names
     assert "webcam" not in names
+
+
+def test_what_a_provider_shows_of_itself_is_sent_when_it_changes_and_whole_to_a_page_that_comes_back(
+    open_studio, monkeypatch
+):
+    windows = []
+    read = DragProvider.read
+    monkeypatch.setattr(
+        DragProvider, "read", lambda self, window: (windows.append(window.index), read(self, window))[1]
+    )
+    monkeypatch.setattr(DragProvider, "report", lambda self: {"depth": "flat", "chunks": len(windows)}, raising=False)
+    studio = open_studio()
+    visitor = studio.visit()
+    resume = visitor.hello().resume
+    visitor.start()
+    visitor.frames(22)
+    reports = [got.values for got in visitor.received if isinstance(got, Report)]
+    assert reports[:2] == [{"depth": "flat", "chunks": 0}, {"chunks": 1}]
+    visitor.session.close()
+    again = studio.visit()
+    again.hello(resume=resume)
+    whole = again.until(Report).values
+    assert whole["depth"] == "flat"
+    assert whole["chunks"] >= 2
 
 
 def test_an_event_that_the_provider_refuses_is_told_and_the_others_count(open_studio):

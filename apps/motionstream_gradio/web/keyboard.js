@@ -25,21 +25,26 @@ const KEYS = {
   Escape: "escape",
 };
 
-/** Calls `act(name)` for keys while `active()`; `onPointer(phase, dx, dy)` for the keyboard's pointer on `surface`. */
+/**
+ * Calls `act(name)` for keys while `active()`, unless `first(event)` took them, which hears of keys that go up too;
+ * `onPointer(phase, dx, dy)` for the keyboard's pointer on `surface`.
+ */
 export class Keyboard {
-  constructor({ surface, active, act, onPointer }) {
-    Object.assign(this, { surface, active, act, onPointer });
+  constructor({ surface, active, act, first, onPointer }) {
+    Object.assign(this, { surface, active, act, first, onPointer });
     this.listener = (event) => this.#key(event);
-    document.addEventListener("keydown", this.listener);
+    for (const name of ["keydown", "keyup"]) document.addEventListener(name, this.listener);
   }
 
   close() {
-    document.removeEventListener("keydown", this.listener);
+    for (const name of ["keydown", "keyup"]) document.removeEventListener(name, this.listener);
   }
 
   #key(event) {
     const target = event.composedPath()[0];
     if (event.defaultPrevented || !this.active() || target.matches?.(WRITES)) return;
+    if (this.first(event)) return event.preventDefault();
+    if (event.type === "keyup") return;
     const undo = event.ctrlKey || event.metaKey;
     if (event.altKey || (undo && event.key.toLowerCase() !== "z")) return;
     if (target === this.surface && this.#pointer(event)) return;

@@ -16,7 +16,7 @@ import { Toasts } from "./toasts.js";
 const FPS_SECONDS = 2;
 
 class LiveView extends HTMLElement {
-  /** config: {root, provider, tools, lead, examples, login}; see `live_view.py`. */
+  /** config: {root, provider, tools, panel, lead, examples, login}; see `live_view.py`. */
   begin(config) {
     if (this.stream) return;
     this.config = config;
@@ -25,6 +25,7 @@ class LiveView extends HTMLElement {
     this.shownAt = [];
     this.#build();
     this.#connect();
+    this.#openPanel();
     if (!config.login) this.stream.connection.open();
   }
 
@@ -45,6 +46,7 @@ class LiveView extends HTMLElement {
 
   disconnectedCallback() {
     this.keyboard?.close();
+    this.panel?.close();
     this.stream?.connection.close();
     this.stream = null;
   }
@@ -52,7 +54,7 @@ class LiveView extends HTMLElement {
   #build() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     const styles = new URL("live_view.css", import.meta.url);
-    root.innerHTML = `<link rel="stylesheet" href="${styles}">${liveViewMarkup(this.config.tools)}`;
+    root.innerHTML = `<link rel="stylesheet" href="${styles}">${liveViewMarkup(this.config)}`;
     this.find = (selector) => root.querySelector(selector);
     this.toasts = new Toasts(this.find(".toasts"));
     this.stats = new Stats(this.find(".card.live"));
@@ -79,6 +81,7 @@ class LiveView extends HTMLElement {
     this.controls = new Controls(this);
     this.keyboard = new Keyboard({
       surface: this.find(".surface"),
+      first: (event) => this.panel?.key?.(event) ?? false,
       active: () => this.checkVisibility() && !this.find("dialog").open,
       act: (name) => this.controls.act(name),
       onPointer: (phase, dx, dy) => this.controls.keyPointer(phase, dx, dy),
@@ -101,6 +104,21 @@ class LiveView extends HTMLElement {
     requestAnimationFrame(tick);
   }
 
+  /**
+   * What a provider's own tab has besides: `Panel(view, box)` of the module "<panel>_panel.js" fills a box under the
+   * video. It may have `key(event)`, which says whether the key was its own, `changed()` for when the stream changed,
+   * `report(values)` for what the provider shows of itself, and has `close()`.
+   */
+  async #openPanel() {
+    const { panel } = this.config;
+    if (!panel) return;
+    const { Panel } = await import(`./${panel}_panel.js`);
+    if (!this.stream) return; // the page went on meanwhile
+    this.panel = new Panel(this, this.find(".panel"));
+    this.panel.report?.(this.stream.report);
+    this.#changed();
+  }
+
   async #hello() {
     const token = this.ticket ?? new URLSearchParams(location.search).get("token");
     return { token, codecs: await showableCodecs(this.wanted.codec), tracks: true };
@@ -115,6 +133,7 @@ class LiveView extends HTMLElement {
     on("stats", () => this.#measured());
     on("ready", (info) => this.#ready(info));
     on("state", (state) => this.#stateChanged(state));
+    on("report", (values) => this.panel?.report?.(values));
     on("recorded", (recording) => this.controls.recorded(recording));
     document.addEventListener("visibilitychange", () => this.#visibility());
     window.addEventListener("pagehide", () => this.#leave());
@@ -233,6 +252,7 @@ class LiveView extends HTMLElement {
   #changed() {
     this.dirty = true;
     this.controls.show();
+    this.panel?.changed?.();
   }
 
   /** Where nobody looks nothing is shown, so nothing is made either. */

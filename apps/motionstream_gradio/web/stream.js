@@ -4,7 +4,8 @@
  * The page calls `start`, `pause`, `act`...; messages and packets come from the connection; frames go through the
  * decoder into the playout, and `nextFrame` hands out the one to draw and acknowledges it.
  *
- * Events: "change" (something to show anew), "frame", "note" and "problem" (detail: text), "stats", "recorded".
+ * Events: "change" (something to show anew), "frame", "note" and "problem" (detail: text), "stats", "report" (what the
+ * provider of motion shows of itself, all of it), "recorded".
  */
 
 import { Connection } from "./connection.js";
@@ -21,6 +22,7 @@ export class LiveStream extends EventTarget {
     Object.assign(this, { status: "idle", generation: 0, chunk: 0, link: { state: "connecting" } });
     Object.assign(this, { info: null, stats: null, queue: null, frame: null, recording: false, roundTripMs: null });
     this.options = { prompt: "", seed: 0, provider: "drag", settings: {} };
+    this.report = {};
     this.marks = new Marks();
     this.told = new ToldTracks();
     this.playout = new Playout();
@@ -244,6 +246,11 @@ export class LiveStream extends EventTarget {
     this.dispatchEvent(new CustomEvent("stats", { detail: message }));
   }
 
+  on_report(message) {
+    this.report = { ...this.report, ...message.values };
+    this.dispatchEvent(new CustomEvent("report", { detail: this.report }));
+  }
+
   on_received(message) {
     this.outbox.received(message.seq);
   }
@@ -277,6 +284,7 @@ export class LiveStream extends EventTarget {
 
   #newBranch({ generation }) {
     this.generation = generation;
+    this.report = {};
     this.decoder.reset();
     this.playout.reset();
     this.told.clear();
@@ -289,7 +297,7 @@ export class LiveStream extends EventTarget {
   }
 
   #lost() {
-    Object.assign(this, { status: "idle", chunk: 0, frame: null, stats: null, recording: false, launch: null });
+    Object.assign(this, { status: "idle", chunk: 0, frame: null, stats: null, report: {}, recording: false, launch: null });
     this.decoder.reset();
     this.playout.reset();
     this.told.clear();

@@ -52,7 +52,7 @@ function button([name, label, key, tip], attributes) {
     ${key ? `aria-keyshortcuts="${key === "Del" ? "Delete" : key}"` : ""}>${icon(name)}<span>${label}</span></button>`;
 }
 
-const tools = TOOLS.map((tool) => button(tool, `data-tool="${tool[0]}" aria-pressed="false"`)).join("");
+const toolButtons = TOOLS.map((tool) => button(tool, `data-tool="${tool[0]}" aria-pressed="false"`)).join("");
 const edits = EDITS.map((edit) => button(edit, `data-do="${edit[0]}"`)).join("");
 
 function transport() {
@@ -94,11 +94,11 @@ const HELP = `
       you like, then resume.</p>
     <form method="dialog"><button class="small">Close</button></form></dialog>`;
 
-export function liveViewMarkup(withTools) {
+export function liveViewMarkup({ tools: withTools, panel }) {
   return `
   <div class="studio" data-status="loading">
     <p class="lead"></p>
-    ${withTools ? `<div class="tools" role="toolbar" aria-label="Tools">${tools}<i></i>${edits}</div>` : ""}
+    ${withTools ? `<div class="tools" role="toolbar" aria-label="Tools">${toolButtons}<i></i>${edits}</div>` : ""}
     <div class="middle">
       <div class="frame">
         <canvas class="video"></canvas><canvas class="overlay"></canvas>
@@ -112,6 +112,7 @@ export function liveViewMarkup(withTools) {
       </div>
       <p class="status" role="status" aria-live="polite"><i></i><span></span></p>
       <div class="transport" role="group" aria-label="Playing">${transport()}</div>
+      ${panel ? `<div class="panel ${panel}"></div>` : ""}
       ${withTools ? `<div class="options" role="group" aria-label="Options of the tool">${OPTIONS}</div>` : ""}
     </div>
     <aside class="side">${SIDE}</aside>

@@ -17,7 +17,7 @@ class Both:
 
     def __init__(self, depth, drag=DRAG, **camera):
         settings = CameraSettings(
-            **{"depth": depth, "points_across": 12, "field_of_view": 60, "seed_points": False, **camera}
+            **{"depth_source": depth, "points_across": 12, "field_of_view": 60, "seed_points": False, **camera}
         )
         self.provider = CameraWithDrag(CameraWithDragSettings(camera=settings, rider_settings=drag))
         self.config = StreamConfig(width=96, height=64)
