@@ -33,6 +33,8 @@ _FLAGS_OF = {
     "sink": "student",
     "window": "student",
     "guidance": "teacher",
+    "text_guidance": "teacher",
+    "motion_guidance": "teacher",
     "teacher_steps": "teacher",
 }
 
@@ -84,6 +86,10 @@ class ModelFlags:
     """Latent frames of the student's window, in place of the checkpoint's."""
     guidance: Literal["joint", "text", "motion", "none"] | None = None
     """Guidance of the teacher; by default joint, by text and motion."""
+    text_guidance: float | None = None
+    """Weight of the teacher's guidance by text; by default the paper's 3."""
+    motion_guidance: float | None = None
+    """Weight of the teacher's guidance by motion; by default the paper's 1.5."""
     teacher_steps: int | None = None
     """Steps of the teacher; by default 50."""
     device: str = "auto"
@@ -139,7 +145,11 @@ class ModelFlags:
         from motionstream.streaming.clip_generator import ClipGenerator
         from motionstream.streaming.guidance import JointGuidance
 
-        full = JointGuidance()
+        paper = JointGuidance()
+        full = JointGuidance(
+            text=paper.text if self.text_guidance is None else self.text_guidance,
+            motion=paper.motion if self.motion_guidance is None else self.motion_guidance,
+        )
         guidance = {
             "joint": full,
             "text": replace(full, motion=0.0),

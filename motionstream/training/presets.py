@@ -140,7 +140,12 @@ def _tiny(name: str, *, hidden_channel: bool) -> Preset:
         ),
         causal_init=StageSettings(loop=replace(loop, steps=800, learning_rate=2e-4), batch=8),
         self_forcing=StageSettings(loop=replace(loop, steps=400, learning_rate=5e-5, ema_decay=0.98), batch=4),
-        distillation=Distillation(teacher_steps=12, num_trajectories=512, critic_rate=1e-4),
+        distillation=Distillation(
+            guidance=JointGuidance(text=2.0, motion=0.3),  # 3 and 1.5 burn in at this size: the model card has figures
+            teacher_steps=12,
+            num_trajectories=512,
+            critic_rate=1e-4,
+        ),
         embedded=True,
         weigh_channels=True,
     )
