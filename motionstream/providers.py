@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
@@ -138,6 +138,17 @@ class Reporting(Protocol):
 
     def report(self) -> Mapping[str, Any]:
         """What there is to show now: JSON values by name, of which those that changed are sent on. From any thread."""
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """What a provider may have besides: when what it was sent was taken, so that people see how late the video is."""
+
+    def input_seconds(self) -> Sequence[float]:
+        """For each video frame that was read last, when the newest picture in it was taken, by its sender's clock.
+
+        NaN where there is none; empty where nothing is known. From the thread that reads.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

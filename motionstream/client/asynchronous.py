@@ -165,6 +165,19 @@ class AsyncLiveClient:
         assert isinstance(answer, Picture)
         return answer
 
+    async def send_camera(self, jpeg: bytes, seconds: float | None = None) -> bool:
+        """Send a picture of a live camera to a source of motion that follows one; it is not answered.
+
+        Args:
+            jpeg: The picture.
+            seconds: When it was taken, by `clock` in seconds; now where left out.
+
+        Returns:
+            Whether it was sent; while the network is broken it is dropped, as the next one is newer.
+        """
+        taken_ms = self.clock.now_ms() if seconds is None else 1000 * seconds
+        return await self._connection.offer(Packet(kind=Kind.CAMERA, payload=jpeg, time_ms=taken_ms))
+
     async def start(
         self,
         prompt: str = "",

@@ -128,6 +128,10 @@ class LiveClient:
         """Send the picture that the next `start` or `cut` uses: a path, a file's bytes, or pixels."""
         return self._do(self._live.send_picture(picture))
 
+    def send_camera(self, jpeg: bytes, seconds: float | None = None) -> bool:
+        """Send a picture of a live camera, taken now or at a time of its clock; whether it was sent."""
+        return self._do(self._live.send_camera(jpeg, seconds))
+
     def start(
         self,
         prompt: str = "",

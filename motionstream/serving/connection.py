@@ -44,7 +44,7 @@ from motionstream.serving.messages import (
     Stop,
     parse_client_message,
 )
-from motionstream.serving.packet import HEADER, Kind, Packet
+from motionstream.serving.packet import HEADER, Kind, Packet, is_camera
 from motionstream.serving.picture import UploadedPicture
 from motionstream.serving.rate import TokenBucket
 from motionstream.serving.service import Service
@@ -111,7 +111,8 @@ class Connection:
         self._messages = TokenBucket(settings.messages_per_second)
         self._events = TokenBucket(settings.events_per_second)
         self._pictures = TokenBucket(settings.pictures_per_second)
-        self._noticed_at = -_NOTICE_SECONDS
+        self._camera = TokenBucket(settings.camera_per_second)
+        self._noticed_at = self._camera_refused_at = -_NOTICE_SECONDS
 
     async def run(self, ticket: Ticket) -> None:
         """From the welcome to the end."""
@@ -189,6 +190,9 @@ class Connection:
 
     async def _take(self, event: Mapping[str, Any]) -> None:
         payload = event.get("bytes")
+        if isinstance(payload, bytes) and is_camera(payload):
+            self._take_camera(payload)
+            return
         if isinstance(payload, bytes):
             await self._slow_down(self._pictures.take())
             await self._take_picture(payload)
@@ -241,6 +245,24 @@ class Connection:
                 self.close(1000, "goodbye")
             case Hello():
                 self._complain("protocol", "Hello comes only once. Open another connection.")
+
+    def _take_camera(self, payload: bytes) -> None:
+        """Nothing here waits: a picture that comes too soon is left out, and the next one is newer."""
+        if not self._camera.try_take():
+            return
+        self._stream.touch()
+        limit = self._service.settings.camera_bytes
+        try:
+            if len(payload) > HEADER.size + limit:
+                raise InputError(
+                    f"Camera picture: wanted at most {limit} bytes, got {len(payload) - HEADER.size}. "
+                    "Send smaller pictures, or a lower quality."
+                )
+            self._stream.camera(Packet.from_bytes(payload))
+        except InputError as error:  # thirty a second may be wrong in the same way
+            if time.monotonic() - self._camera_refused_at > _NOTICE_SECONDS:
+                self._camera_refused_at = time.monotonic()
+                self._complain("input", str(error))
 
     async def _take_picture(self, payload: bytes) -> None:
         if len(payload) > self._service.settings.message_bytes:

@@ -21,6 +21,7 @@ task (`production`), which does one thing at a time: an order, or the next chunk
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -54,6 +55,9 @@ from motionstream.serving.presenter import Frame, Presenter
 from motionstream.serving.production import Production
 from motionstream.serving.seats import Place
 from motionstream.serving.service import Service
+
+_REPORT_SECONDS = 1 / 12
+"""Camera pictures bring no more reports than that."""
 
 _ALIVE: tuple[StreamStatus, ...] = ("queued", "streaming", "paused")
 
@@ -101,7 +105,7 @@ class LiveStream:
         self._picture: UploadedPicture | None = None
         self._still = np.zeros((config.height, config.width, 3), np.uint8)
         self._start, self._prompt, self._chunk = Start(), "", 0
-        self._report = dict[str, Any]()
+        self._report, self._reported_at = dict[str, Any](), 0.0
         self._newest_seq = -1
         self._input_at = self._shown_at = time.monotonic()
 
@@ -229,6 +233,16 @@ class LiveStream:
         finally:
             self._post(Received(seq=self._newest_seq))
             self._service.metrics.events.inc(len(message.events))
+
+    def camera(self, packet: Packet) -> None:
+        """A picture of the client's camera; without a video nobody wants it."""
+        if not math.isfinite(packet.time_ms):
+            raise InputError(f"Camera picture: wanted the time when it was taken, got {packet.time_ms} ms.")
+        video = self._production.camera(packet.payload, packet.time_ms / 1000)
+        now = time.monotonic()
+        if video is not None and now - self._reported_at >= _REPORT_SECONDS:
+            self._reported_at = now
+            self.reported(video.report())
 
     def shown(self, ack: Ack) -> None:
         """The client has drawn a frame."""

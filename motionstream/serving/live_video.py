@@ -32,8 +32,8 @@ from motionstream.streaming.control_timeline import ControlTimeline, TimedContro
 from motionstream.streaming.history import History
 from motionstream.streaming.image import FittedImage
 from motionstream.streaming.loaded_log import read_log
-from motionstream.streaming.provider_calls import start_provider, take_report
-from motionstream.streaming.replay import AppliedChunk, apply_chunk, provider_at
+from motionstream.streaming.provider_calls import handle_event, start_provider, take_input_seconds, take_report
+from motionstream.streaming.replay import AppliedChunk, apply_chunk, provider_at, replays_by_tracks
 from motionstream.streaming.session import StreamSession, VideoChunk
 
 
@@ -64,15 +64,18 @@ class MadeChunk:
         video: The chunk.
         controls: What was done, with the video frame that each first moves.
         refused: Why others were not applied, for the user.
+        inputs_ms: Client's time of the newest camera picture in each frame; NaN where it is in an earlier frame too.
     """
 
     video: VideoChunk
     controls: tuple[TimedControl, ...]
     refused: tuple[str, ...]
+    inputs_ms: tuple[float, ...] = ()
 
     def frames(self, generation: int, fps: float) -> list[Frame]:
-        """Its frames for the presenter, each with the time of the newest event that it is the first to show."""
-        video, inputs = self.video, dict[int, float]()
+        """Its frames for the presenter, each with the time of the newest input that it is the first to show."""
+        video = self.video
+        inputs = {video.start_frame + place: ms for place, ms in enumerate(self.inputs_ms) if not math.isnan(ms)}
         for control in self.controls:
             inputs[control.frame] = max(control.client_ms, inputs.get(control.frame, control.client_ms))
         last = len(video.frames) - 1
@@ -99,6 +102,7 @@ class LiveVideo:
     def __init__(self, session: StreamSession, provider: TrajectoryProvider, log: ControlLog, history: History) -> None:
         self._session, self._provider, self._log, self._history = session, provider, log, history
         self._history.keep(session, provider)
+        self._shown_seconds = math.nan
 
     @classmethod
     def open(
@@ -154,6 +158,18 @@ class LiveVideo:
         """
         return take_report(self._provider)
 
+    def camera(self, jpeg: bytes, seconds: float) -> None:
+        """Hand over a picture of the client's camera, at once and past the log; from any thread.
+
+        Raises:
+            InputError: The provider takes no camera pictures, or not this one.
+            ProviderError: The provider failed.
+        """
+        provider = self._provider
+        if not replays_by_tracks(type(provider)):  # the others are made again from all that they were told
+            raise InputError("This source of motion takes no camera pictures. Start one that does, such as webcam.")
+        handle_event(provider, {"type": "camera", "jpeg": jpeg, "time_seconds": seconds})
+
     def make_chunk(self, timeline: ControlTimeline, changes: Sequence[Change], now: Callable[[], float]) -> MadeChunk:
         """Make the next chunk from what was done up to now.
 
@@ -174,6 +190,7 @@ class LiveVideo:
             video=made.chunk,
             controls=tuple(control for control in timed if control.seq in applied),
             refused=tuple(refusal.reason for refusal in made.refused),
+            inputs_ms=self._first_shown(take_input_seconds(self._provider)),
         )
 
     def rewind(self, chunk: int) -> Iterator[None]:
@@ -192,7 +209,7 @@ class LiveVideo:
         start, state = self._history.nearest(chunk)
         provider = provider_at(log, start, self._history)
         self._provider.close()
-        self._provider = provider
+        self._provider, self._shown_seconds = provider, math.nan
         self._session.restore(state)
         self._log.truncate(chunk)
         self._history.forget(chunk + 1)
@@ -227,6 +244,12 @@ class LiveVideo:
         self._provider.close()
         self._log.close()
         self._log.path.unlink(missing_ok=True)
+
+    def _first_shown(self, seconds: tuple[float, ...]) -> tuple[float, ...]:
+        """The times in milliseconds, NaN where it is that of the frame before: another page has another clock."""
+        before = (self._shown_seconds, *seconds)
+        self._shown_seconds = before[-1]
+        return tuple(math.nan if now == then else 1e3 * now for then, now in zip(before, seconds, strict=False))
 
     def _keep(self, made: AppliedChunk) -> None:
         self._log.extend(made.controls)

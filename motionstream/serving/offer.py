@@ -9,7 +9,6 @@ from typing import Any, Self
 from motionstream.errors import InputError
 from motionstream.providers import TrajectoryProvider, discover, load_provider, provider_class
 from motionstream.serving.messages import ProviderInfo
-from motionstream.streaming.replay import replays_by_tracks
 
 _PATH_FORMATS = ("path", "file-path", "directory-path")
 
@@ -36,18 +35,11 @@ class Offer:
 
 
 class Offers:
-    """All announced providers that work and whose events the protocol can carry, as they were when the server started.
-
-    Events are JSON: a provider that lives from pictures cannot be steered by a client.
-    """
+    """All announced providers that work, as they were when the server started."""
 
     def __init__(self) -> None:
         working = {entry.name: provider_class(entry.name) for entry in discover() if entry.state == "ok"}
-        self._offers = {
-            name: Offer.of(name, kind.settings_type.model_json_schema())
-            for name, kind in working.items()
-            if not replays_by_tracks(kind)
-        }
+        self._offers = {name: Offer.of(name, kind.settings_type.model_json_schema()) for name, kind in working.items()}
 
     @property
     def infos(self) -> tuple[ProviderInfo, ...]:

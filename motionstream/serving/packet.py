@@ -30,6 +30,7 @@ class Kind(IntEnum):
     VP8 = 3
     TRACKS = 4
     PICTURE = 16
+    CAMERA = 17
 
 
 class Flag(IntFlag):
@@ -49,15 +50,15 @@ class Packet:
     """A binary message.
 
     Attributes:
-        kind: What the payload is; only PICTURE goes to the server: a picture file as people have it.
-        payload: The encoded frame, the picture file, or the tracks of `chunk` (see `encode_tracks`).
+        kind: What the payload is; to the server go PICTURE, a file as people have it, and CAMERA, a live camera's JPEG.
+        payload: The encoded frame, the picture, or the tracks of `chunk` (see `encode_tracks`).
         flags: A key frame, the first or last frame of its chunk.
         generation: Of the stream, modulo 65,536; packets of another one belong to an old branch.
         sequence: Counted up by one with each frame of a connection; what `Ack` names. 0 for other kinds.
         chunk: The chunk.
         frame: The video frame, counted from the start of the video; of tracks the first one.
-        time_ms: Playing time of the frame.
-        input_ms: Client's time of the newest event that moved this frame; NaN where there is none.
+        time_ms: Playing time of the frame; of CAMERA when it was taken, by the client's clock.
+        input_ms: Client's time of the newest event or camera picture that moved this frame; NaN where there is none.
     """
 
     kind: Kind
@@ -112,6 +113,11 @@ class Packet:
             time_ms=time_ms,
             input_ms=input_ms,
         )
+
+
+def is_camera(message: bytes) -> bool:
+    """Whether a binary message says that it is a picture of a live camera; what else it holds is not looked at."""
+    return message[:5] == MAGIC + bytes([Kind.CAMERA])
 
 
 def encode_tracks(tracks: Tracks) -> bytes:

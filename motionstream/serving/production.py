@@ -76,6 +76,7 @@ class Production:
         self.timeline = ControlTimeline(self._chunk_seconds)
         self._open_video: Callable[[], LiveVideo] | None = None
         self._video: LiveVideo | None = None
+        self._video_generation = -1
         self._recorder = Recorder(service, service.engine.config.fps)
         self._orders: deque[Callable[[], Awaitable[None]]] = deque()
         self._changes: list[Change] = []
@@ -141,6 +142,19 @@ class Production:
         if len(self._changes) >= MAX_WAITING:
             raise InputError(f"{MAX_WAITING} changes wait already. Resume the video first.")
         self._changes.append(change)
+
+    def camera(self, jpeg: bytes, seconds: float) -> LiveVideo | None:
+        """Hand a camera picture to the present video, and give the video; None where there is none that wants it.
+
+        Raises:
+            InputError: The source of motion takes no camera pictures, or not this one.
+            ProviderError: The source of motion failed.
+        """
+        video = self._video
+        if video is None or self._video_generation != self._presenter.generation:
+            return None
+        video.camera(jpeg, seconds)
+        return video
 
     async def close(self) -> None:
         """End for good."""
@@ -210,6 +224,7 @@ class Production:
         except BaseException:
             self._service.num_videos -= 1
             raise
+        self._video_generation = generation
         if generation == self._presenter.generation:
             self._owner.reported(self._video.report())
 
@@ -241,7 +256,7 @@ class Production:
 
     async def _rewind(self, chunk: int) -> None:
         """The recording of the old branch ends, and one of the new branch begins."""
-        recording = self._recorder.seconds is not None
+        recording, self._video_generation = self._recorder.seconds is not None, self._presenter.generation
         await self._finish_recording()
         if self._video is not None:
             steps = self._video.rewind(chunk)

@@ -1,4 +1,4 @@
-"""TokenBucket: how fast a client may go; one that is faster is slowed down, so that nothing of a path is lost."""
+"""TokenBucket: how fast a client may go; one that is faster is slowed down, or loses what may be lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,18 @@ class TokenBucket:
 
     def take(self, amount: float = 1) -> float:
         """Take `amount`, on credit if need be; returns the seconds to wait until the bucket is no longer in debt."""
-        now = self._clock()
-        self._level = min(self._capacity, self._level + (now - self._filled_at) * self._per_second) - amount
-        self._filled_at = now
+        self._fill()
+        self._level -= amount
         return max(0.0, -self._level / self._per_second)
+
+    def try_take(self) -> bool:
+        """Take one if there is one, never on credit; whether it was taken."""
+        self._fill()
+        enough = self._level >= 1
+        self._level -= enough
+        return enough
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._level = min(self._capacity, self._level + (now - self._filled_at) * self._per_second)
+        self._filled_at = now

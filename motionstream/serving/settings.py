@@ -35,6 +35,8 @@ class ServerSettings(BaseModel):
         messages_per_second: Faster clients are slowed down.
         events_per_second: Faster clients are slowed down.
         pictures_per_second: Faster clients are slowed down.
+        camera_bytes: Largest picture of a live camera.
+        camera_per_second: Pictures of a live camera that come faster are left out.
         history_bytes: Snapshots to go back to, for each stream.
         log_bytes: Longest control log; a stream that reaches it is stopped.
         recordings: Folder of recordings; None is without any.
@@ -64,6 +66,8 @@ class ServerSettings(BaseModel):
     messages_per_second: float = Field(default=240, gt=0, le=1e6)
     events_per_second: float = Field(default=1000, gt=0, le=1e6)
     pictures_per_second: float = Field(default=2, gt=0, le=1e3)
+    camera_bytes: int = Field(default=_MIB // 2, ge=1024, le=16 * _MIB)
+    camera_per_second: float = Field(default=60, gt=0, le=1e3)
     history_bytes: int = Field(default=512 * _MIB, ge=0)
     log_bytes: int = Field(default=256 * _MIB, ge=_MIB)
     recordings: Path | None = None

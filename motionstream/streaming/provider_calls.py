@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from motionstream.errors import MotionStreamError, ProviderError
-from motionstream.providers import Reporting, StreamInfo, TrajectoryProvider, Window
+from motionstream.providers import Dated, Reporting, StreamInfo, TrajectoryProvider, Window
 from motionstream.tracks import Tracks
 
 
@@ -59,6 +59,18 @@ def take_report(provider: TrajectoryProvider) -> dict[str, Any]:
         return {}
     with _blamed(provider, "report"):
         return dict(provider.report())
+
+
+def take_input_seconds(provider: TrajectoryProvider) -> tuple[float, ...]:
+    """When the newest picture in each video frame that was read last was taken; nothing from most providers.
+
+    Raises:
+        ProviderError: The provider failed.
+    """
+    if not isinstance(provider, Dated):
+        return ()
+    with _blamed(provider, "input_seconds"):
+        return tuple(map(float, provider.input_seconds()))
 
 
 @contextmanager

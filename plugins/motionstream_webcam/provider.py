@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any, ClassVar
@@ -22,7 +23,9 @@ from motionstream_webcam.follower import Follower, Source
 from motionstream_webcam.jpeg import decode_jpeg
 from motionstream_webcam.paced import PacedVideo
 from motionstream_webcam.puppet import Command, Puppet
+from motionstream_webcam.report import report_of
 from motionstream_webcam.sender_clock import SenderClock
+from motionstream_webcam.sent_times import SentTimes
 from motionstream_webcam.settings import WebcamSettings
 from motionstream_webcam.stage import Stage
 from motionstream_webcam.status import State, WebcamStatus
@@ -50,7 +53,7 @@ class WebcamProvider:
         self._camera = re.fullmatch(r"camera:(\d{1,2})", str(self.settings.source))
         self._video = None if self._camera or self._client_sends else self._open_video()
         self._lock = Lock()
-        self._clock = SenderClock()
+        self._clock, self._sent = SenderClock(), SentTimes()
         self._aspect = 1.0
         self._commands: list[Command] = []
         self._stage: Stage | None = None
@@ -68,7 +71,8 @@ class WebcamProvider:
         follower = Follower(self._make_puppet, stage, max_age_seconds=chosen.max_age_seconds)
         follower.start(self._source())
         with self._lock:
-            self._stage, self._follower, self._clock = stage, follower, SenderClock()
+            self._stage, self._follower = stage, follower
+            self._clock, self._sent = SenderClock(), SentTimes()
 
     def handle(self, event: Mapping[str, Any]) -> None:
         """Take in a camera picture or a command; without a stream it is dropped, as are pictures that nobody wants.
@@ -82,6 +86,7 @@ class WebcamProvider:
                 self._command(parsed)
             elif self._follower is not None and self._client_sends:
                 seconds = self._clock.here(parsed.time_seconds, now)
+                self._sent.put(seconds, math.nan if parsed.time_seconds is None else parsed.time_seconds)
                 self._follower.put(seconds, partial(self._decoded, parsed.jpeg, seconds))
 
     def read(self, window: Window) -> Tracks:
@@ -102,6 +107,15 @@ class WebcamProvider:
             if self._follower is not None:
                 self._follower.close()
             self._stage, self._follower, self._clip, self._commands = None, None, None, []
+
+    def input_seconds(self) -> Sequence[float]:
+        """For each video frame that was read last, when its newest camera picture was taken, by the sender's clock."""
+        with self._lock:
+            return () if self._stage is None else tuple(map(self._sent.of, self._stage.shown_seconds))
+
+    def report(self) -> dict[str, Any]:
+        """What a page shows: the status, rounded and of no more than some hundred points; from any thread."""
+        return report_of(self.status(), self._sent.newest)
 
     def status(self) -> WebcamStatus:
         """How it stands now; from any thread."""

@@ -28,10 +28,12 @@ class Stage:
 
     Attributes:
         newest: The last camera picture that was followed; None before the first.
+        shown_seconds: For each video frame that was read last the time of the newest camera picture in it.
     """
 
     def __init__(self, info: StreamInfo, *, max_speed: float, hide_lost: bool) -> None:
         self.newest: Seen | None = None
+        self.shown_seconds: tuple[float, ...] = ()
         self._info, self._max_speed, self._hide_lost = info, max_speed, hide_lost
         self._lock = Lock()
         self._trail: Trail | None = None
@@ -60,6 +62,7 @@ class Stage:
             if self._trail is None or self.newest is None:
                 return Tracks.empty(window.num_frames)
             places, seen = self._trail.at(times)
+            self.shown_seconds = self._trail.seconds_at(times)
             self._trail.forget(float(times[-1]) - _LONGEST_GAP_SECONDS)
             pairing = self.newest.pairing
         return self._tracks(window, pairing, places, seen)

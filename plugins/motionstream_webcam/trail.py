@@ -46,6 +46,11 @@ class Trail:
             seen.append(low.seen)
         return np.stack(places), np.stack(seen)
 
+    def seconds_at(self, times: Float64[np.ndarray, " t"]) -> tuple[float, ...]:
+        """For each time that of the newest pose by then; before the first pose that of the first."""
+        seconds = [pose.seconds for pose in self._poses]
+        return tuple(seconds[max(bisect_right(seconds, float(time)) - 1, 0)] for time in times)
+
     def forget(self, before: float) -> None:
         """Drop poses that lie before a time, but the last of them."""
         seconds = [pose.seconds for pose in self._poses]

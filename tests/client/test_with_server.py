@@ -21,6 +21,7 @@ from motionstream.serving.messages import Codec
 from motionstream.serving.opener import Opener
 from motionstream.serving.server import create_app, uvicorn_options
 from motionstream.serving.settings import ServerSettings
+from tests.plugins.webcam_clips import jpeg, shifted
 
 PICTURE = measuring_picture(200, 120)
 BOX = (255, 80, 0)
@@ -221,3 +222,21 @@ def test_the_model_streams_to_the_client(tiny_checkpoint: Path) -> None:
         frames = list(islice(live, 21))
     assert [frame.index for frame in frames] == list(range(21))
     assert frames[0].pixels.shape == (32, 32, 3)
+
+
+def test_pictures_of_a_camera_move_the_video_and_frames_tell_when_they_were_taken(url: str) -> None:
+    with connect(url, tracks=True) as live:
+        live.send_picture(PICTURE)
+        live.start(provider="webcam", settings={"num_points": 30, "max_age_seconds": 10})
+        sent = set()
+        for index, frame in enumerate(islice(live, 400)):
+            taken = live.now_ms() / 1000
+            sent.add(round(1000 * taken, 3))
+            assert live.send_camera(jpeg(shifted(index / 2)), taken)
+            if frame.input_ms is not None and live.report.get("state") == "running":
+                break
+        assert frame.input_ms is not None
+        assert round(frame.input_ms, 3) in sent
+        assert frame.tracks is not None
+        assert frame.tracks.num_points > 10
+        assert live.report["tracker"] == "lucas-kanade"

@@ -1,5 +1,6 @@
 """The webcam provider in a live stream: pictures come as they come, the newest wins, and nothing ever waits."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -255,3 +256,35 @@ def test_a_camera_that_is_unplugged_says_so(tmp_path: Path) -> None:
 def test_an_unknown_tracker_is_told_the_known_ones() -> None:
     with pytest.raises(ProviderError, match="cotracker3, lucas-kanade"):
         WebcamProvider(WebcamSettings(tracker="tapir"))
+
+
+def test_each_video_frame_knows_when_its_newest_picture_was_taken(
+    live: Callable[..., Stage],
+) -> None:
+    stage = live()
+    sent = [1000 + index / 30 for index in range(10)]
+    for index, seconds in enumerate(sent):
+        show(stage, 1.5 * index, seconds)
+    stage.read()
+    times = stage.provider.input_seconds()
+    assert len(times) == 9
+    assert set(times) <= set(sent)
+    assert list(times) == sorted(times)
+    assert times[-1] == sent[-1]
+
+
+def test_without_pictures_no_frame_has_a_time(live: Callable[..., Stage]) -> None:
+    stage = live()
+    stage.read()
+    assert list(stage.provider.input_seconds()) == []
+
+
+def test_a_report_is_plain_json_of_some_hundred_points_at_most(live: Callable[..., Stage]) -> None:
+    stage = live(num_points=3000)
+    assert stage.provider.report()["received_ms"] is None
+    show(stage, 0, 5.0)
+    report = stage.provider.report()
+    assert report == json.loads(json.dumps(report))
+    assert (report["state"], report["received_ms"], report["num_followed"]) == ("running", 5000, 1)
+    assert 200 < len(report["camera_xy"]) == len(report["camera_visible"]) == len(report["target_xy"]) <= 400
+    assert report["camera_xy"][0] == [round(value, 4) for value in stage.provider.status().camera_xy[0]]

@@ -61,16 +61,22 @@ packets = st.one_of(
     st.binary(max_size=200),
     st.binary(max_size=100).map(lambda tail: MAGIC + tail),
     st.binary(max_size=100).map(lambda payload: Packet(kind=Kind.PICTURE, payload=payload).to_bytes()),
+    st.tuples(st.binary(max_size=60), st.floats()).map(
+        lambda given: Packet(kind=Kind.CAMERA, payload=b"\xff\xd8\xff" + given[0], time_ms=given[1]).to_bytes()
+    ),
     st.sampled_from(list(Kind)).map(lambda kind: Packet(kind=kind, payload=b"x").to_bytes()),
 )
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(messages=st.lists(st.text(max_size=100) | mutated() | packets, min_size=1, max_size=25))
-def test_nothing_that_a_client_sends_stops_its_connection_or_another_stream(fuzzed, messages):
+@given(
+    messages=st.lists(st.text(max_size=100) | mutated() | packets, min_size=1, max_size=25),
+    provider=st.sampled_from(["drag", "webcam"]),
+)
+def test_nothing_that_a_client_sends_stops_its_connection_or_another_stream(fuzzed, messages, provider):
     studio, neighbour = fuzzed
     visitor = studio.enter()
-    visitor.start(seed=1)
+    visitor.start(seed=1, provider=provider)
     for message in messages:
         visitor.send(message)
     visitor.send('{"type": "ping", "t_ms": 77}')

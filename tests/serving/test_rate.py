@@ -26,3 +26,11 @@ def test_who_waits_as_told_never_gets_more_than_the_rate_and_one_second_on_top(d
         clock.now += bucket.take(amount)
         taken += amount
         assert taken <= 20 * (clock.now + 1) + 1e-6
+
+
+def test_what_may_be_lost_is_taken_as_long_as_there_is_some_and_never_on_credit():
+    clock = Clock()
+    bucket = TokenBucket(10, clock)
+    assert sum(bucket.try_take() for _ in range(50)) == 10
+    clock.now = 0.25
+    assert [bucket.try_take() for _ in range(3)] == [True, True, False]
