@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from motionstream.errors import InputError
 from motionstream.serving.messages import ProviderInfo
 from motionstream.serving.service import Service
+from motionstream_gradio.camera import camera_tab
 from motionstream_gradio.drag import drag_tab
 from motionstream_gradio.gallery import gallery_tab
 from motionstream_gradio.generic import generic_tab
@@ -19,8 +20,13 @@ from motionstream_gradio.web_files import WEB, mount_web_files
 Ticket = Callable[[str], str]
 """From the name of a visitor to a ticket that the live server accepts."""
 
-_TABS: dict[str, Callable[[ProviderInfo, bool], gr.HTML]] = {"drag": drag_tab}
-"""Tabs of their own; to add one, add a line. Every other source of motion gets a tab from its settings' schema."""
+_TABS: dict[str, Callable[[ProviderInfo, bool], gr.HTML]] = {
+    "drag": drag_tab,
+    "webcam": webcam_tab,
+    "camera": camera_tab,
+    "camera+drag": camera_tab,
+}
+"""Tabs of their own, in order; to add one, add a line. Every other source of motion gets one from its settings."""
 
 RECORDINGS = "recordings"
 
@@ -80,7 +86,8 @@ def mount(app: FastAPI, *, tab: str | None = None, auth: tuple[str, str] | None 
 
 
 def _chosen(providers: Sequence[ProviderInfo], tab: str | None) -> list[ProviderInfo]:
-    own_first = sorted(providers, key=lambda provider: (provider.name not in _TABS, provider.name))
+    order = {name: place for place, name in enumerate(_TABS)}
+    own_first = sorted(providers, key=lambda provider: (order.get(provider.name, len(order)), provider.name))
     names = [*(provider.name for provider in own_first), RECORDINGS]
     if tab is not None and tab not in names:
         raise InputError(f"--tab: wanted one of {', '.join(names)}, got {tab!r}.")
@@ -95,11 +102,15 @@ def _all_tabs(providers: Sequence[ProviderInfo], tab: str | None, login: bool) -
     views = []
     with gr.Tabs():
         for provider in providers:
-            with gr.Tab(provider.name.replace("_", " ").capitalize(), id=provider.name):
+            with gr.Tab(_title(provider.name), id=provider.name):
                 views.append(_view(provider, login))
         with gr.Tab(RECORDINGS.capitalize(), id=RECORDINGS):
             views.append(gallery_tab(login))
     return views
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").replace("+", " + ").capitalize()
 
 
 def _view(provider: ProviderInfo, login: bool) -> gr.HTML:

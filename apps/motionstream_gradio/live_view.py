@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import gradio as gr
@@ -49,8 +50,8 @@ def recordings_view(*, login: bool) -> gr.HTML:
 
 
 def view_id(name: str) -> str:
-    """Id of the element that holds a view."""
-    return f"live-{name}"
+    """Id of the element that holds a view; a name such as "camera+drag" would mean something else in a selector."""
+    return "live-" + re.sub(r"[^\w-]", "-", name)
 
 
 def adjusting(provider: str, values: str) -> str:

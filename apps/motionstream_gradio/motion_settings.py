@@ -13,6 +13,9 @@ from motionstream_gradio.live_view import adjusting
 
 Control = gr.Slider | gr.Number | gr.Radio | gr.Checkbox | gr.Textbox
 
+_NONE = "\0none"
+"""Stands for null in the page, where a radio button cannot hold it; no choice is called so."""
+
 _STEPS = 100
 """About so many places a slider of real numbers has."""
 
@@ -29,7 +32,8 @@ def motion_settings(provider: ProviderInfo, *, skip: Collection[str] = ()) -> li
     for name, field in schema.get("properties", {}).items():
         control = None if name in skip else _control(name, _resolved(field, schema.get("$defs", {})))
         if control is not None:
-            handler = adjusting(provider.name, f"{{ provider: {{ [{json.dumps(name)}]: value }} }}")
+            value = f"value === {json.dumps(_NONE)} ? null : value" if _may_be_none(field) else "value"
+            handler = adjusting(provider.name, f"{{ provider: {{ [{json.dumps(name)}]: {value} }} }}")
             control.input(None, [control], None, js=handler)
             controls.append(control)
     if not controls:
@@ -45,7 +49,7 @@ def _control(name: str, field: Mapping[str, Any]) -> Control | None:
         "value": field.get("default"),
     }
     if "enum" in field:
-        return gr.Radio([(str(choice).replace("_", " "), choice) for choice in field["enum"]], **common)
+        return _radio(field, common)
     match field.get("type"):
         case "boolean":
             return gr.Checkbox(**common)
@@ -54,6 +58,19 @@ def _control(name: str, field: Mapping[str, Any]) -> Control | None:
         case "string":
             return gr.Textbox(**common)
     return None
+
+
+def _radio(field: Mapping[str, Any], common: dict[str, Any]) -> gr.Radio:
+    choices = [(str(choice).replace("_", " "), choice) for choice in field["enum"] if choice is not None]
+    if not _may_be_none(field):
+        return gr.Radio(choices, **common)
+    value = _NONE if common["value"] is None else common["value"]
+    return gr.Radio([("none", _NONE), *choices], **{**common, "value": value})
+
+
+def _may_be_none(field: Mapping[str, Any]) -> bool:
+    """Null is one of the choices."""
+    return None in field.get("enum", ()) or any(part.get("type") == "null" for part in field.get("anyOf", ()))
 
 
 def _number(field: Mapping[str, Any], common: dict[str, Any]) -> Control:

@@ -109,6 +109,10 @@ class CameraWithDrag:
             visible=np.concatenate([camera.visible & ~silent, carried.visible], axis=1),
         )
 
+    def report(self) -> Mapping[str, Any]:
+        """What there is to draw of the camera's flight."""
+        return self._camera.report()
+
     def close(self) -> None:
         """End the stream of both."""
         self._camera.close()

@@ -16,6 +16,7 @@ from motionstream_camera.presets import PresetName
 Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Way = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Pace = Annotated[float, Field(ge=0.01, le=10, allow_inf_nan=False)]
 Axis = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
 
@@ -36,10 +37,12 @@ class Keys(TimedEvent):
 
     Attributes:
         keys: All of them; those without a meaning are ignored.
+        pace: Multiple of the speeds that the settings say, from now on.
     """
 
     type: Literal["keys"] = "keys"
     keys: tuple[Annotated[str, Field(max_length=32)], ...] = Field(default=(), max_length=32)
+    pace: Pace = 1.0
 
 
 class Gamepad(TimedEvent):
@@ -47,10 +50,12 @@ class Gamepad(TimedEvent):
 
     Attributes:
         axes: Left stick x, y, right stick x, y; what is left out is at rest.
+        pace: Multiple of the speeds that the settings say, from now on.
     """
 
     type: Literal["gamepad"] = "gamepad"
     axes: tuple[Axis, ...] = Field(default=(), max_length=16)
+    pace: Pace = 1.0
 
 
 class Look(TimedEvent):
@@ -141,11 +146,13 @@ class Anchor(TimedEvent):
     """The depth of a later picture of the stream becomes the scene; points in view keep their ids.
 
     Attributes:
-        image: The video frame of this time as a PNG, JPEG or WebP, base64, with or without "data:...,".
+        image: A video frame as a PNG, JPEG or WebP, base64, with or without "data:...,".
+        frame: Its number in the stream; by default it is the one of the event's time.
     """
 
     type: Literal["anchor"] = "anchor"
     image: str = Field(max_length=64_000_000)
+    frame: Annotated[int, Field(ge=0, le=10**9)] | None = None
 
 
 Event = Annotated[

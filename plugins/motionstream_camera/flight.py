@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -14,6 +14,14 @@ from motionstream_camera.smoothing import Ramp
 
 class Flight(Protocol):
     """A pose and a zoom for each time."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def duration_seconds(self) -> float:
+        """After this the camera stays; infinite where it never does."""
 
     def at(self, seconds: float) -> tuple[Pose, float]:
         """Pose relative to the start, focal length as a multiple of that at the start."""
@@ -32,6 +40,12 @@ class FileFlight:
     path: CameraPath
     scale: float
     fps: float
+    name: ClassVar[str] = "file"
+
+    @property
+    def duration_seconds(self) -> float:
+        """Until its last pose."""
+        return (len(self.path) - 1) / self.fps
 
     def at(self, seconds: float) -> tuple[Pose, float]:
         """Pose relative to the first one, and zoom as a multiple of the first one's."""
@@ -61,8 +75,13 @@ class Player:
 
     @property
     def moving(self) -> bool:
-        """Its clock runs."""
-        return self._rate.moving
+        """Its clock runs, and it has not come to its end."""
+        return self._rate.moving and self._clock < self.flight.duration_seconds
+
+    @property
+    def lasting(self) -> bool:
+        """It goes on by itself: nobody has stopped it."""
+        return self.moving and bool(self._rate.target.any())
 
     def stop(self) -> None:
         """Let the clock run out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -26,6 +27,12 @@ class KeyframeFlight:
     seconds: Float64[np.ndarray, " k"]
     poses: Float64[np.ndarray, "k 4 4"]
     zooms: Float64[np.ndarray, " k"]
+    name: ClassVar[str] = "keyframes"
+
+    @property
+    def duration_seconds(self) -> float:
+        """Until the last key frame."""
+        return float(self.seconds[-1])
 
     def at(self, seconds: float) -> tuple[Pose, float]:
         """Pose relative to the first key frame, and zoom as a multiple of the first one's."""

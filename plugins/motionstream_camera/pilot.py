@@ -60,11 +60,11 @@ class Pilot:
 
     @_apply.register
     def _(self, event: events.Keys) -> None:
-        self.rig.hold_keys(event.keys)
+        self.rig.hold_keys(event.keys, event.pace)
 
     @_apply.register
     def _(self, event: events.Gamepad) -> None:
-        self.rig.hold_axes(event.axes)
+        self.rig.hold_axes(event.axes, event.pace)
 
     @_apply.register
     def _(self, event: events.Look) -> None:

@@ -37,6 +37,11 @@ class PresetFlight:
     amount: float = 1.0
     period_seconds: float = 6.0
 
+    @property
+    def duration_seconds(self) -> float:
+        """It never ends."""
+        return float("inf")
+
     def at(self, seconds: float) -> _Frame:
         """Pose relative to the start, and focal length as a multiple of that at the start."""
         pose, zoom = _MOTIONS[self.name](seconds / self.period_seconds, self.amount)

@@ -22,6 +22,7 @@ from motionstream_camera.inbox import Inbox
 from motionstream_camera.lens import Lens
 from motionstream_camera.posefiles import read_camera_path
 from motionstream_camera.settings import CameraSettings
+from motionstream_camera.shown_scene import shown_scene
 from motionstream_camera.stage import Stage
 
 logger = logging.getLogger("motionstream.camera")  # below the library's logger, which the command line shows
@@ -54,7 +55,8 @@ class CameraProvider:
         self._file = None if chosen.path_file is None else read_camera_path(chosen.path_file)
         self._inbox = Inbox()
         self._stage: Stage | None = None
-        self._anchor: NewAnchor | None = None
+        self._scene: Mapping[str, Any] = {}
+        self._anchor: tuple[NewAnchor, Mapping[str, Any]] | None = None
         self._closed = False
 
     def start(self, info: StreamInfo) -> None:
@@ -69,8 +71,9 @@ class CameraProvider:
         depth = self._estimator.estimate(info.image, aspect)
         logger.info("camera: depth from %s; field of view %.0f degrees, %s.", self._estimator.description,
                     lens.field_of_view, source)  # fmt: skip
-        self._stage = Stage(self.settings, info, lens, depth, self._file)
-        self._closed = False
+        stage = Stage(self.settings, info, lens, depth, self._file)
+        self._scene = shown_scene(stage.surface, info.image, self._estimator.description, self.settings)
+        self._stage, self._closed = stage, False
 
     def handle(self, event: Mapping[str, Any] | TimedEvent) -> None:
         """Take in a live event; after `close` it is dropped.
@@ -82,11 +85,11 @@ class CameraProvider:
         if self._closed:
             return
         if isinstance(parsed, Anchor):
-            self.anchor(picture_of(parsed.image), parsed.time_seconds)
+            self.anchor(picture_of(parsed.image), parsed.time_seconds, parsed.frame)
         else:
             self._inbox.put(parsed)
 
-    def anchor(self, image: UInt8[np.ndarray, "h w 3"], seconds: float | None = None) -> None:
+    def anchor(self, image: UInt8[np.ndarray, "h w 3"], seconds: float | None = None, frame: int | None = None) -> None:
         """Make the depth of a later picture of the stream the scene, from the next chunk on.
 
         Computes the depth on the calling thread, while chunks go on with the scene before.
@@ -94,20 +97,30 @@ class CameraProvider:
         Args:
             image: The video frame.
             seconds: When it was shown; by default it is the newest one.
+            frame: Its number in the stream, which is more exact.
 
         Raises:
             InputError: The picture shows too little of the scene so far, or its depth cannot be told.
         """
         stage, cut_ratio = self.stage, self.settings.cut_ratio
-        camera = stage.camera_at(seconds)
-        self._anchor = anchored(image, self._estimator, stage.surface, camera, cut_ratio=cut_ratio)
+        camera = stage.camera_at(seconds) if frame is None else stage.camera_in(frame)
+        new = anchored(image, self._estimator, stage.surface, camera, cut_ratio=cut_ratio)
+        self._anchor = new, shown_scene(new.surface, image, self._estimator.description, self.settings)
 
     def read(self, window: Window) -> Tracks:
         """Where the points are in the frames of the window."""
         anchor, self._anchor = self._anchor, None
         if anchor is not None:
-            self.stage.anchor(anchor)
+            new, self._scene = anchor
+            self.stage.anchor(new)
         return self.stage.read(window, self._inbox)
+
+    def report(self) -> Mapping[str, Any]:
+        """What there is to draw of the flight: depth, a thin cloud, where the camera is and was; from any thread."""
+        stage = self._stage
+        if stage is None:
+            return {}
+        return {**self._scene, **stage.shown_flight.values(stage.rig.photograph_lens.fx)}
 
     def close(self) -> None:
         """End the stream; what was flown is forgotten."""

@@ -69,18 +69,28 @@ class Rig:
         return self._zoomed(self._log_zoom)
 
     @property
+    def photograph_lens(self) -> Lens:
+        """The lens of the photograph."""
+        return self._lens
+
+    @property
     def zoom(self) -> float:
         """Focal length as a multiple of the photograph's."""
         return float(np.exp(self._log_zoom))
 
-    def hold_keys(self, keys: tuple[str, ...]) -> None:
-        """These keys are held from now on."""
-        self._keys = wish_of_keys(keys)
+    @property
+    def flying(self) -> Flight | None:
+        """The flight that goes on by itself, if one does; one that runs out does not count."""
+        return next((player.flight for player in reversed(self._players) if player.lasting), None)
+
+    def hold_keys(self, keys: tuple[str, ...], pace: float = 1.0) -> None:
+        """These keys are held from now on, at a multiple of the speeds of the settings."""
+        self._keys = pace * wish_of_keys(keys)
         self._wish()
 
-    def hold_axes(self, axes: tuple[float, ...]) -> None:
-        """The sticks stand so from now on."""
-        self._axes = wish_of_axes(axes)
+    def hold_axes(self, axes: tuple[float, ...], pace: float = 1.0) -> None:
+        """The sticks stand so from now on, at a multiple of the speeds of the settings."""
+        self._axes = pace * wish_of_axes(axes)
         self._wish()
 
     def look(self, dx: float, dy: float) -> None:

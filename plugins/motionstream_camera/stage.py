@@ -23,6 +23,7 @@ from motionstream_camera.pose import Pose
 from motionstream_camera.projection import NEAREST, project
 from motionstream_camera.rig import Rig
 from motionstream_camera.settings import CameraSettings
+from motionstream_camera.shown_flight import SHOWN_FRAMES, ShownFlight
 from motionstream_camera.surface import Surface
 
 
@@ -38,6 +39,7 @@ class Stage:
 
     Attributes:
         surface: The scene.
+        shown_flight: Where the camera is and has been lately, for a page; another one after each chunk.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Stage:
         self._pilot.start_flight(file, info.fps)
         self._flown = FlownPath()
         self._last: tuple[Float64[np.ndarray, "n 2"], Bool[np.ndarray, " n"]] | None = None
+        self.shown_flight = self._shown_flight()
 
     @property
     def rig(self) -> Rig:
@@ -77,6 +80,7 @@ class Stage:
         poses, lenses = self._fly(window, inbox)
         xy, visible = self.look(poses, lenses)
         self._cloud.note_seen(np.asarray(visible.any(axis=0)))
+        self.shown_flight = self._shown_flight()
         self._last = xy[-1], visible[-1]
         return Tracks(ids=self._cloud.ids, xy=xy, visible=visible)
 
@@ -93,6 +97,10 @@ class Stage:
     def camera_at(self, seconds: float | None) -> tuple[Pose, Lens]:
         """Where the camera was in the frame shown at a time; None is where it is."""
         return self._flown.at(seconds) or (self.rig.pose, self.rig.lens)
+
+    def camera_in(self, frame: int) -> tuple[Pose, Lens]:
+        """Where the camera was in a frame of the stream; where it is, if that is not known."""
+        return self._flown.frame(frame) or (self.rig.pose, self.rig.lens)
 
     def depths_at(self, xy: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, " n"]:
         """Depths of places of the photograph; the scene's median where none is known."""
@@ -123,6 +131,16 @@ class Stage:
         """One that goes on by itself; the scene is shared, as nobody changes it."""
         memo = {id(self.surface): self.surface}
         return copy.deepcopy(self, memo)
+
+    def _shown_flight(self) -> ShownFlight:
+        first, frames = self._flown.newest(SHOWN_FRAMES)
+        flying = self.rig.flying
+        return ShownFlight(
+            camera=(self.rig.pose, self.rig.zoom),
+            first_frame=first,
+            frames=tuple((pose, lens.fx / self.rig.photograph_lens.fx) for pose, lens in frames),
+            flying=None if flying is None else flying.name,
+        )
 
     def _guard(self, home: tuple[Pose, Lens]) -> Guard:
         chosen = self._settings

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import gradio as gr
 import pytest
@@ -45,6 +45,8 @@ class OutsideSettings(BaseModel):
     looped: bool = True
     mode: Mode = Mode.NEAR
     name: str = "me"
+    flight: Literal["up", "far_round"] | None = None
+    way: Literal["left", "right"] | None = "left"
     table: dict[str, int] = {}
 
 
@@ -70,6 +72,8 @@ def test_every_plain_setting_gets_the_control_of_its_type():
         "Looped": "Checkbox",
         "Mode": "Radio",
         "Name": "Textbox",
+        "Flight": "Radio",
+        "Way": "Radio",
     }
     assert made["Speed (widths/s)"].info == "How fast."
     assert made["Mode"].choices == [("near", "near"), ("far away", "far_away")]
@@ -81,6 +85,19 @@ def test_sliders_reach_their_ends_and_never_an_excluded_one():
     assert (speed.minimum, speed.maximum, speed.value) == (-2, 2, 0.1)
     assert (count.minimum, count.maximum, count.step) == (1, 500, 1)
     assert 0 < fade.minimum < fade.maximum < 1
+
+
+def test_a_choice_that_may_be_left_out_says_none_and_tells_null():
+    made = controls()
+    flight, way = made["Flight"], made["Way"]
+    assert [label for label, _ in flight.choices] == ["none", "up", "far round"]
+    none = flight.choices[0][1]
+    assert (flight.value, way.value) == (none, "left")
+    assert none == way.choices[0][1]
+    blocks = built(lambda: build_blocks([OUTSIDE], tab="outside"))
+    handlers = [str(function.js) for function in blocks.fns.values() if '["flight"]' in str(function.js)]
+    assert len(handlers) == 1
+    assert f"value === {json.dumps(none)} ? null : value" in handlers[0]
 
 
 def test_settings_with_a_control_elsewhere_are_left_out():

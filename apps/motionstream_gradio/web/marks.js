@@ -1,6 +1,7 @@
 /** Marks: what the user placed. Those made while nothing moves wait here, and go to the server with the next start. */
 
 const LASTING = ["pin", "path", "brush"];
+const TOLD = [...LASTING, "press", "remove"];
 const TOUCH = 0.03; // widths; a mark of one point can still be touched
 
 /** A mark is an event of the provider, such as {type: "pin", x, y, radius}; it is drawn as long as it waits. */
@@ -51,7 +52,9 @@ export class Marks {
     return events;
   }
 
+  /** What a provider is told of other things, such as a camera, leaves no mark. */
   tell(event, chunk) {
+    if (!TOLD.includes(event.type)) return;
     this.placed.push({ event, chunk });
     if (this.placed.length > 500) this.placed.shift();
   }
