@@ -10,6 +10,8 @@ from motionstream_camera.pose import Pose
 from motionstream_camera.surface import Surface
 
 _MOST_SEEDS = 300  # in one chunk: rays that ask for a distance are dear
+_MUCH = 0.05  # part of the cells
+_WAIT_CHUNKS = 4  # a model keeps each picture on which points were born, so births in few chunks are better
 
 
 class Cloud:
@@ -29,6 +31,7 @@ class Cloud:
         self.points: Float64[np.ndarray, "n 3"] = np.zeros((0, 3))
         self._out_of_view: Int64[np.ndarray, " n"] = np.zeros(0, np.int64)  # for how many chunks
         self._across, self._most, self._num_ids = across, most, 0
+        self._waited = 0  # chunks since points were added
 
     def add_grid(self, surface: Surface) -> None:
         """Lift a grid of points that covers the picture; where no depth is known there is no point."""
@@ -42,6 +45,8 @@ class Cloud:
     ) -> None:
         """Add points where a camera sees the scene and no point is in view, as far as there is room.
 
+        In every chunk while much of the picture is empty, else in every fourth.
+
         Args:
             surface: The scene.
             pose: Of the camera.
@@ -51,6 +56,10 @@ class Cloud:
         """
         places = self._empty_places(xy[visible])
         places = places[surface.seen(pose, lens, places)]
+        self._waited += 1
+        if len(places) <= _MUCH * self._cells**2 and self._waited < _WAIT_CHUNKS:
+            return
+        self._waited = 0
         places = places[:: -(-len(places) // _MOST_SEEDS) or 1]  # what is left out now is seeded in the next chunk
         depth = surface.depths_from(pose, lens, places)
         hit = np.isfinite(depth)
@@ -67,9 +76,13 @@ class Cloud:
         self.points = self.points.copy()
         self.points[which] = points
 
+    @property
+    def _cells(self) -> int:
+        return max(1, self._across * 5 // 6)  # so a whole grid fills every cell wherever it is shifted to
+
     def _empty_places(self, xy: Float64[np.ndarray, "m 2"]) -> Float64[np.ndarray, "k 2"]:
         """The middle of each cell in which no point is; a cell is a little wider than the grid's distance."""
-        cells = max(1, self._across * 5 // 6)  # so a whole grid fills every cell wherever it is shifted to
+        cells = self._cells
         column, row = np.clip((xy * cells).astype(np.int64), 0, cells - 1).T
         empty = np.ones((cells, cells), bool)
         empty[row, column] = False
