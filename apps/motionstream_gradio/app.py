@@ -16,6 +16,7 @@ from motionstream_gradio.gallery import gallery_tab
 from motionstream_gradio.generic import generic_tab
 from motionstream_gradio.theme import CSS, TITLE, studio_theme
 from motionstream_gradio.web_files import WEB, mount_web_files
+from motionstream_gradio.webcam import webcam_tab
 
 Ticket = Callable[[str], str]
 """From the name of a visitor to a ticket that the live server accepts."""

@@ -66,6 +66,11 @@ export class Connection extends EventTarget {
     return true;
   }
 
+  /** Bytes that wait to leave this machine. */
+  get buffered() {
+    return this.socket?.bufferedAmount ?? 0;
+  }
+
   /** An earlier page of this tab left a stream that can be taken up again. */
   get remembers() {
     return Boolean(this.memory.get("resume"));

@@ -107,7 +107,7 @@ class LiveView extends HTMLElement {
   /**
    * What a provider's own tab has besides: `Panel(view, box)` of the module "<panel>_panel.js" fills a box under the
    * video. It may have `key(event)`, which says whether the key was its own, `changed()` for when the stream changed,
-   * `report(values)` for what the provider shows of itself, and has `close()`.
+   * `report(values)` for what the provider shows of itself, `pointColour(i, n)` for its n tracks, and has `close()`.
    */
   async #openPanel() {
     const { panel } = this.config;
@@ -237,6 +237,7 @@ class LiveView extends HTMLElement {
       cursor: tools ? tools.cursor : null,
       told: shown.told && stream.alive,
       showTracks: shown.overlay,
+      colour: this.panel?.pointColour ?? null,
       aspect: this.stage.aspect,
     };
   }

@@ -13,7 +13,7 @@ export class Overlay {
   }
 
   /**
-   * scene: {tracks, waiting, hands, cursor, stroke, told, showTracks, aspect}; see `live_view.js`.
+   * scene: {tracks, waiting, hands, cursor, stroke, told, showTracks, colour, aspect}; see `live_view.js`.
    */
   draw(scene) {
     const { context, canvas } = this;
@@ -36,13 +36,13 @@ export class Overlay {
     return [x * this.canvas.width, y * this.canvas.height];
   }
 
-  #tracks({ tracks }) {
+  #tracks({ tracks, colour: chosen }) {
     const { context, pixel } = this;
     const size = Math.max(1.6, Math.min(3.2, 60 / Math.sqrt(tracks.count + 1))) * pixel;
     for (let i = 0; i < tracks.count; i++) {
       if (!tracks.seen(i)) continue;
       const place = tracks.at(i);
-      const colour = COLOURS[tracks.role(i)];
+      const colour = chosen ? chosen(i, tracks.count) : COLOURS[tracks.role(i)];
       if (!tracks.still(i)) this.#line(tracks.trail(i, TRAIL_FRAMES), colour, 1.5 * pixel, 0.55);
       this.#dot(place, size, colour);
     }

@@ -4,7 +4,7 @@ export const VERSION = 1;
 export const SUBPROTOCOL = "motionstream.v1";
 export const MAX_EVENTS = 256;
 
-export const Kind = Object.freeze({ JPEG: 1, H264: 2, VP8: 3, TRACKS: 4, PICTURE: 16 });
+export const Kind = Object.freeze({ JPEG: 1, H264: 2, VP8: 3, TRACKS: 4, PICTURE: 16, CAMERA: 17 });
 export const Flag = Object.freeze({ KEY: 1, CHUNK_START: 2, CHUNK_END: 4 });
 
 const HEADER_BYTES = 40;
@@ -32,10 +32,20 @@ export function parsePacket(buffer) {
 
 /** The binary message that sends a picture file, as it is, to the server. */
 export function picturePacket(bytes) {
+  return upPacket(Kind.PICTURE, bytes, 0);
+}
+
+/** The binary message that sends a JPEG of a live camera, taken at a time of the page's clock. */
+export function cameraPacket(bytes, takenMs) {
+  return upPacket(Kind.CAMERA, bytes, takenMs);
+}
+
+function upPacket(kind, bytes, timeMs) {
   const message = new Uint8Array(HEADER_BYTES + bytes.byteLength);
   const view = new DataView(message.buffer);
   view.setUint32(0, MAGIC, true);
-  view.setUint8(4, Kind.PICTURE);
+  view.setUint8(4, kind);
+  view.setFloat64(24, timeMs, true);
   view.setFloat64(32, NaN, true);
   message.set(bytes, HEADER_BYTES);
   return message.buffer;

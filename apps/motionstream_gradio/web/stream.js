@@ -13,7 +13,7 @@ import { Decoder } from "./decoder.js";
 import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
 import { Playout } from "./playout.js";
-import { Kind, parsePacket, picturePacket } from "./protocol.js";
+import { Kind, cameraPacket, parsePacket, picturePacket } from "./protocol.js";
 import { ToldTracks } from "./told_tracks.js";
 
 export class LiveStream extends EventTarget {
@@ -126,6 +126,11 @@ export class LiveStream extends EventTarget {
       if (event.type === "press") this.told.roles.press(event, this.aspect);
       if (event.type !== "move") this.marks.tell(event, this.chunk);
     }
+  }
+
+  /** A JPEG of a live camera; where the link is down it is dropped, and false is returned. */
+  camera(bytes, takenMs) {
+    return this.connection.sendBinary(cameraPacket(bytes, takenMs));
   }
 
   /** A mark: at once where the picture moves, otherwise with the next start or resume. */
