@@ -8,9 +8,10 @@ The life of a stream:
    (`turns`, `live_video`); until then it is queued.
 4. `events` are receipted (`received`) and wait in the stream's timeline.
 5. When the client has shown enough (`presenter`), the stream takes a turn: the events are timed for the frames of the
-   next chunk, the provider reads them, the session makes the chunk, the log and the history keep it.
+   next chunk, the provider reads them, the session makes the chunk, the log keeps them.
 6. The frames go to the presenter, after the chunk's tracks and its second receipt (`applied`). The connection encodes
-   and sends them while the next chunk is made; a recording writes them.
+   and sends them while the model goes on: it remembers the chunk (cache write and snapshot), and makes the next one; a
+   recording writes them.
 7. The client acknowledges what it has drawn: that is the latency from control to photon, and room for the next chunk.
 8. `pause` gives the seat back; `seek`, `start` and `stop` begin a new generation, and no frame of the old one is sent
    any more; a client that was cut off comes back with its resume token.
@@ -53,11 +54,9 @@ from motionstream.serving.packet import Kind, Packet, encode_tracks
 from motionstream.serving.picture import UploadedPicture
 from motionstream.serving.presenter import Frame, Presenter
 from motionstream.serving.production import Production
+from motionstream.serving.reported import Reported
 from motionstream.serving.seats import Place
 from motionstream.serving.service import Service
-
-_REPORT_SECONDS = 1 / 12
-"""Camera pictures bring no more reports than that."""
 
 _ALIVE: tuple[StreamStatus, ...] = ("queued", "streaming", "paused")
 
@@ -105,7 +104,7 @@ class LiveStream:
         self._picture: UploadedPicture | None = None
         self._still = np.zeros((config.height, config.width, 3), np.uint8)
         self._start, self._prompt, self._chunk = Start(), "", 0
-        self._report, self._reported_at = dict[str, Any](), 0.0
+        self._reported = Reported()
         self._newest_seq = -1
         self._input_at = self._shown_at = time.monotonic()
 
@@ -125,8 +124,8 @@ class LiveStream:
             self._sit()
         else:
             self._tell()
-        if self._report:
-            client.post(Report(values=dict(self._report)))
+        if self._reported.values:
+            client.post(Report(values=self._reported.values))
         self._production.wake()
 
     def detach(self, client: Client) -> None:
@@ -239,9 +238,7 @@ class LiveStream:
         if not math.isfinite(packet.time_ms):
             raise InputError(f"Camera picture: wanted the time when it was taken, got {packet.time_ms} ms.")
         video = self._production.camera(packet.payload, packet.time_ms / 1000)
-        now = time.monotonic()
-        if video is not None and now - self._reported_at >= _REPORT_SECONDS:
-            self._reported_at = now
+        if video is not None and self._reported.due(time.monotonic()):
             self.reported(video.report())
 
     def shown(self, ack: Ack) -> None:
@@ -300,11 +297,8 @@ class LiveStream:
 
     def reported(self, values: Mapping[str, Any]) -> None:
         """What the provider shows of itself; what is new of it is sent."""
-        news = {
-            name: value for name, value in values.items() if name not in self._report or self._report[name] != value
-        }
+        news = self._reported.news(values)
         if news:
-            self._report.update(news)
             self._post(Report(values=news))
 
     def rewound(self, prompt: str) -> None:
@@ -352,7 +346,7 @@ class LiveStream:
         return self.status == "streaming" and self._service.seats.num_waiting > 0 and self.presenter.num_unshown > 0
 
     def _new_generation(self) -> None:
-        self._report.clear()
+        self._reported.clear()
         self.presenter.restart(self.presenter.generation + 1)
         self._production.wake()
 

@@ -33,7 +33,7 @@ from motionstream.streaming.history import History
 from motionstream.streaming.image import FittedImage
 from motionstream.streaming.loaded_log import read_log
 from motionstream.streaming.provider_calls import handle_event, start_provider, take_input_seconds, take_report
-from motionstream.streaming.replay import AppliedChunk, apply_chunk, provider_at, replays_by_tracks
+from motionstream.streaming.replay import apply_chunk, provider_at, replays_by_tracks
 from motionstream.streaming.session import StreamSession, VideoChunk
 
 
@@ -171,7 +171,7 @@ class LiveVideo:
         handle_event(provider, {"type": "camera", "jpeg": jpeg, "time_seconds": seconds})
 
     def make_chunk(self, timeline: ControlTimeline, changes: Sequence[Change], now: Callable[[], float]) -> MadeChunk:
-        """Make the next chunk from what was done up to now.
+        """Make the next chunk from what was done up to now; `remember` is to follow, before anything else.
 
         Raises:
             ProviderError: The provider failed.
@@ -184,7 +184,7 @@ class LiveVideo:
         made = apply_chunk(
             self._session, self._provider, [*(change.before(index) for change in changes), *events], window
         )
-        self._keep(made)
+        self._log.extend(made.controls)
         applied = {control.seq for control in made.controls if isinstance(control, EventControl)}
         return MadeChunk(
             video=made.chunk,
@@ -192,6 +192,11 @@ class LiveVideo:
             refused=tuple(refusal.reason for refusal in made.refused),
             inputs_ms=self._first_shown(take_input_seconds(self._provider)),
         )
+
+    def remember(self) -> None:
+        """Keep what is needed to go on from the newest chunk, and to go back to it."""
+        self._session.settle()
+        self._history.keep(self._session, self._provider)
 
     def rewind(self, chunk: int) -> Iterator[None]:
         """Go back to the beginning of a chunk, in steps of which none takes longer than a chunk.
@@ -250,7 +255,3 @@ class LiveVideo:
         before = (self._shown_seconds, *seconds)
         self._shown_seconds = before[-1]
         return tuple(math.nan if now == then else 1e3 * now for then, now in zip(before, seconds, strict=False))
-
-    def _keep(self, made: AppliedChunk) -> None:
-        self._log.extend(made.controls)
-        self._history.keep(self._session, self._provider)

@@ -230,7 +230,8 @@ class Production:
 
     async def _make_chunk(self, video: LiveVideo) -> None:
         generation, changes, self._changes = self._presenter.generation, self._changes, []
-        turn = await self._service.turns.take(partial(video.make_chunk, self.timeline, changes, time.monotonic))
+        making = partial(video.make_chunk, self.timeline, changes, time.monotonic)
+        turn = await self._service.turns.take(making, video.remember)
         made = turn.result
         self._gauges.made(turn)
         self._service.metrics.made(turn.waited_seconds, turn.took_seconds)
@@ -240,6 +241,8 @@ class Production:
             self._owner.present(made)
             self._owner.reported(video.report())
         await self._keep(video, made)
+        assert turn.rest is not None, "a chunk is remembered after it was made"
+        await turn.rest
 
     async def _keep(self, video: LiveVideo, made: MadeChunk) -> None:
         """Record the chunk, within the limits; a disk that is full ends the recording and not the video."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -20,11 +20,13 @@ class Turn(Generic[T]):
         result: Of the work.
         waited_seconds: Until the model was free.
         took_seconds: For the work.
+        rest: What was to be done after it, which may still go on.
     """
 
     result: T
     waited_seconds: float
     took_seconds: float
+    rest: asyncio.Future[None] | None = None
 
 
 class Turns:
@@ -37,21 +39,34 @@ class Turns:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self.num_waiting = 0
 
-    async def take(self, work: Callable[[], T]) -> Turn[T]:
+    async def take(self, work: Callable[[], T], rest: Callable[[], None] | None = None) -> Turn[T]:
         """Wait for a turn and do `work` on the model's thread.
 
         Work that has begun is finished even if the caller is cancelled; work that still waits is not begun then.
+
+        Args:
+            work: What is waited for.
+            rest: Done right after it, before anybody else's turn, while the caller has the result already; left out
+                where the work failed.
         """
         asked = time.monotonic()
         self.num_waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, _timed, work, asked)
+            working = self._thread.submit(_timed, work, asked)
+            resting = None if rest is None else self._thread.submit(_after, working, rest)
+            turn = await asyncio.wrap_future(working)
+            return turn if resting is None else replace(turn, rest=asyncio.wrap_future(resting))
         finally:
             self.num_waiting -= 1
 
     def close(self) -> None:
         """Finish the present work and refuse more."""
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _after(working: Future[Turn[T]], rest: Callable[[], None]) -> None:
+    if not working.cancelled() and working.exception() is None:
+        rest()
 
 
 def _timed(work: Callable[[], T], asked: float) -> Turn[T]:

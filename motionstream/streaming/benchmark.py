@@ -19,8 +19,8 @@ from motionstream.streaming.profiling import Spread, StageTimes, Trend, stage_sp
 from motionstream.tracks import Tracks
 
 FPS_DEFINITION = (
-    "video frames of a chunk / median wall-clock time from its tracks to its uint8 frames in the CPU's memory "
-    "(tracks + denoise + decode + cache write); without provider, video file or network"
+    "video frames of a chunk / median wall-clock time of a chunk: from its tracks to its uint8 frames in the CPU's "
+    "memory (tracks + denoise + decode: frames), and its cache write; without provider, video file or network"
 )
 
 
@@ -38,7 +38,7 @@ class BenchmarkReport:
         versions: Of what the speed depends on.
         settings: Checkpoint, sizes, number type, what was run.
         frames_per_chunk: Video frames.
-        stages: Spread of every stage and of "total" over the measured chunks.
+        stages: Spread of every stage, of "frames" (until they are there) and of "total" over the measured chunks.
         trend: Change along the stream; None where too few chunks were run.
     """
 
@@ -89,6 +89,7 @@ def measure(
         if num_long and index % REFERENCE_EVERY == 0:
             reference.restore(young)
             step = reference.step(swirl(Window.of_chunk(config, young.num_chunks), num_points))
+            reference.settle()
         machine.append(step.timings.total_ms if num_long else 1.0)
         times.append(session.step(swirl(Window.of_chunk(config, session.num_chunks), num_points)).timings)
         on_chunk(times[-1])

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -25,22 +25,48 @@ class StageTimes:
     """Milliseconds that one chunk took.
 
     Attributes:
-        total_ms: Wall-clock time from the tracks to the frames in the CPU's memory; at least the sum of the stages.
+        cache_write_ms: For the chunk before, which is written once its frames are handed out.
+        frames_ms: Wall-clock time from the tracks to the frames in the CPU's memory: how long whoever waits for them
+            waits.
     """
 
     tracks_ms: float
     denoise_ms: float
     decode_ms: float
     cache_write_ms: float
-    total_ms: float
+    frames_ms: float
+
+    @classmethod
+    def of(cls, chunk: Stopwatch, write: Stopwatch | None) -> Self:
+        """What two stopwatches say: call it when the frames have arrived, so that a GPU has passed every event.
+
+        Args:
+            chunk: Marked after tracks, denoising and decoding.
+            write: Marked after the cache write of the chunk before; None where there was none.
+        """
+        frames_ms = chunk.elapsed_ms
+        tracks_ms, denoise_ms, decode_ms = chunk.spans_ms()
+        cache_write_ms = 0.0 if write is None else sum(write.spans_ms())
+        return cls(
+            tracks_ms=tracks_ms,
+            denoise_ms=denoise_ms,
+            decode_ms=decode_ms,
+            cache_write_ms=cache_write_ms,
+            frames_ms=frames_ms,
+        )
+
+    @property
+    def total_ms(self) -> float:
+        """What a chunk costs: until its frames are there, and one cache write."""
+        return self.frames_ms + self.cache_write_ms
 
     def stage_ms(self, stage: str) -> float:
-        """Time of a stage of `STAGES`, or of "total"."""
+        """Time of a stage of `STAGES`, of "frames" or of "total"."""
         return float(getattr(self, f"{stage}_ms"))
 
 
 class Stopwatch:
-    """Times the stages of one chunk: call `mark` after each. On a GPU it records events and never waits for them."""
+    """Times stages: call `mark` after each. On a GPU it records events and never waits for them."""
 
     def __init__(self, device: torch.device) -> None:
         self._on_gpu = device.type == "cuda"
@@ -48,18 +74,20 @@ class Stopwatch:
         self._marks: list[_Mark] = [self._now()]
 
     def mark(self) -> None:
-        """The next stage of `STAGES` is done (on a GPU: is queued)."""
+        """The next stage is done (on a GPU: is queued)."""
         self._marks.append(self._now())
 
-    def times(self) -> StageTimes:
-        """What was measured; call it when the frames have arrived, so that a GPU has passed every event."""
-        total_ms = 1e3 * (time.perf_counter() - self._begin)
-        spans = [
+    @property
+    def elapsed_ms(self) -> float:
+        """Wall-clock time since the beginning."""
+        return 1e3 * (time.perf_counter() - self._begin)
+
+    def spans_ms(self) -> list[float]:
+        """How long every stage took, once a GPU has passed every event."""
+        return [
             start.elapsed_time(stop) if self._on_gpu else 1e3 * (stop - start)
             for start, stop in zip(self._marks, self._marks[1:], strict=False)
         ]
-        named = {f"{stage}_ms": span for stage, span in zip(STAGES, spans, strict=True)}
-        return StageTimes(**named, total_ms=total_ms)
 
     def _now(self) -> _Mark:
         if not self._on_gpu:
@@ -85,8 +113,8 @@ class Spread:
 
 
 def stage_spreads(times: Sequence[StageTimes]) -> dict[str, Spread]:
-    """Spread of every stage and of "total" over at least one chunk."""
-    return {stage: Spread.of([each.stage_ms(stage) for each in times]) for stage in (*STAGES, "total")}
+    """Spread of every stage, of "frames" and of "total" over at least one chunk."""
+    return {stage: Spread.of([each.stage_ms(stage) for each in times]) for stage in (*STAGES, "frames", "total")}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,16 @@ class VideoChunk:
     timings: StageTimes
 
 
+@dataclass(frozen=True, eq=False)
+class _Unwritten:
+    """A finished chunk that is not in the cache yet."""
+
+    index: int
+    latents: Float[Tensor, "1 c f h w"]
+    condition: Float[Tensor, "1 m f h w"]
+    context: PromptContext
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SessionState:
     """A stream between two chunks.
@@ -112,6 +122,9 @@ class SessionState:
 class StreamSession:
     """A stream that is continued chunk by chunk; `StreamEngine.open_session` makes one.
 
+    A chunk's frames are handed out before its keys and values are in the cache: `settle` writes them, so that whoever
+    shows the frames can send them on first. What needs the cache settles by itself.
+
     Not for several threads at once; several sessions of one engine are independent.
 
     Attributes:
@@ -122,6 +135,8 @@ class StreamSession:
         self.seed = seed
         self._model, self._state = model, state
         self._generator = _generator(0)  # every step sets it to the state's noise
+        self._unwritten: _Unwritten | None = None
+        self._write_watch: Stopwatch | None = None
 
     @property
     def num_chunks(self) -> int:
@@ -163,9 +178,11 @@ class StreamSession:
         Raises:
             TracksError: The tracks have another number of video frames.
         """
-        before, networks, steps = self._state, self._model.checkpoint, self._model.steps
-        index, stream = before.num_chunks, networks.stream
+        networks = self._model.checkpoint
+        index, stream = self._state.num_chunks, networks.stream
         _check_length(tracks, stream.video_frames_in_chunk(index), index)
+        self.settle()
+        before = self._state
         watch = Stopwatch(networks.device)
         condition, memory = self._model.conditioner.encode(tracks, before.tracks, before.newest, first=index == 0)
         watch.mark()
@@ -174,8 +191,6 @@ class StreamSession:
         video, decoder = networks.vae.decode_chunk(latents.to(networks.dtype), before.decoder)
         frames = to_uint8(video[0])
         watch.mark()
-        write_chunk(networks.transformer, latents, condition, steps, before.context, before.cache)
-        refresh = advance_sink(before.refresh, before.sink, before.cache, index)
         self._state = replace(
             before,
             num_chunks=index + 1,
@@ -183,17 +198,31 @@ class StreamSession:
             noise=self._generator.get_state(),
             tracks=memory,
             decoder=decoder,
-            refresh=refresh,
         )
-        watch.mark()
+        self._unwritten = _Unwritten(index, latents, condition, before.context)
         finished = frames.cpu().numpy()  # on a GPU, the only point at which the CPU waits
         return VideoChunk(
             index=index,
             start_frame=stream.first_video_frame(index),
             frames=finished,
             tracks=tracks,
-            timings=watch.times(),
+            timings=StageTimes.of(watch, self._write_watch),
         )
+
+    @torch.inference_mode()
+    def settle(self) -> None:
+        """Write the newest chunk into the cache, unless that is done; the next step would do it first otherwise."""
+        chunk, state, model = self._unwritten, self._state, self._model
+        if chunk is None:
+            return
+        watch = Stopwatch(model.checkpoint.device)
+        write_chunk(
+            model.checkpoint.transformer, chunk.latents, chunk.condition, model.steps, chunk.context, state.cache
+        )
+        self._unwritten = None
+        self._state = replace(state, refresh=advance_sink(state.refresh, state.sink, state.cache, chunk.index))
+        watch.mark()
+        self._write_watch = watch
 
     @torch.inference_mode()
     def set_prompt(self, prompt: str) -> None:
@@ -216,8 +245,10 @@ class StreamSession:
         Raises:
             InputError: The picture cannot be used, or the model cannot take one in the middle of a stream.
         """
-        before, stream = self._state, self._model.checkpoint.stream
+        stream = self._model.checkpoint.stream
         picture = fit_image(image, height=stream.height, width=stream.width, fit=fit)
+        self.settle()
+        before = self._state
         begin = Scene.opening if before.num_chunks == 0 else Scene.cut_to
         scene = begin(self._model, picture.pixels)
         renewed = before.num_chunks > 0 and before.sink.mode == "refresh"
@@ -232,6 +263,7 @@ class StreamSession:
 
     def set_sink(self, policy: SinkPolicy) -> None:
         """Change when the attention sink is replaced; a replacement under way ends if it is to be fixed."""
+        self.settle()
         refresh = None if policy.mode == "fixed" else self._state.refresh
         self._state = replace(self._state, sink=policy, refresh=refresh)
 
@@ -240,18 +272,20 @@ class StreamSession:
 
         Before the first chunk there is nothing to replace.
         """
+        self.settle()
         if self._state.num_chunks:
             self._state = replace(self._state, refresh=SinkRefresh.begin(self._state.cache, self._state.sink))
 
     @torch.inference_mode()
     def snapshot(self) -> SessionState:
         """The present state, to go back to: it stays as it is whatever the session does."""
+        self.settle()
         return self._state.copy()
 
     @torch.inference_mode()
     def restore(self, state: SessionState) -> None:
         """Go back to a snapshot of a session of the same engine; it can be restored again."""
-        self._state = state.copy()
+        self._state, self._unwritten = state.copy(), None
 
     def fork(self) -> StreamSession:
         """A second session that goes on from here by itself; with the same input both make the same frames."""

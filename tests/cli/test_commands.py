@@ -78,7 +78,7 @@ def test_the_benchmark_reports_stages_and_conditions(
     flags = ["--checkpoint", str(tiny_checkpoint), "--device", "cpu", "--chunks", "5", "--long", "41"]
     assert main(["bench", *flags, "--json", str(path)]) == 0
     shown, report = capsys.readouterr().out, json.loads(path.read_text())
-    assert list(report["stages"]) == ["tracks", "denoise", "decode", "cache_write", "total"]
+    assert list(report["stages"]) == ["tracks", "denoise", "decode", "cache_write", "frames", "total"]
     assert report["fps"] == pytest.approx(1000 * 12 / report["stages"]["total"]["median_ms"])
     assert report["trend"]["num_chunks"] == 41
     assert report["settings"]["stream"]["timesteps"] == [1000, 927, 771]

@@ -49,3 +49,49 @@ def test_work_that_fails_leaves_the_thread_to_the_others():
         return done.result
 
     assert asyncio.run(run()) == "still here"
+
+
+def test_the_rest_of_a_turn_is_done_before_the_next_turn_while_the_result_is_there_already():
+    async def run():
+        turns, done = Turns(), []
+        released = threading.Event()
+
+        def rest():
+            released.wait(5)
+            done.append("rest")
+
+        turn = await turns.take(lambda: done.append("work"), rest)
+        assert done == ["work"]
+        following = asyncio.create_task(turns.take(lambda: done.append("next")))
+        await asyncio.sleep(0.01)
+        released.set()
+        await following
+        await turn.rest
+        turns.close()
+        return done
+
+    assert asyncio.run(run()) == ["work", "rest", "next"]
+
+
+def test_work_that_fails_has_no_rest():
+    async def run():
+        turns, done = Turns(), []
+        with pytest.raises(ZeroDivisionError):
+            await turns.take(lambda: 1 / 0, lambda: done.append("rest"))
+        await turns.take(lambda: done.append("next"))
+        turns.close()
+        return done
+
+    assert asyncio.run(run()) == ["next"]
+
+
+def test_a_rest_that_fails_is_told_to_whoever_had_the_turn():
+    async def run():
+        turns = Turns()
+        turn = await turns.take(lambda: "frames", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await turn.rest
+        turns.close()
+        return turn.result
+
+    assert asyncio.run(run()) == "frames"

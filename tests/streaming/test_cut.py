@@ -39,7 +39,10 @@ def motion(engine: StreamEngine, index: int) -> Tracks:
 
 
 def make(session: StreamSession, engine: StreamEngine, num_chunks: int) -> list[np.ndarray]:
-    return [session.step(motion(engine, session.num_chunks)).frames for _ in range(num_chunks)]
+    """Frames of the next chunks, which the cache then holds."""
+    frames = [session.step(motion(engine, session.num_chunks)).frames for _ in range(num_chunks)]
+    session.settle()
+    return frames
 
 
 def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:

@@ -13,7 +13,7 @@ def test_the_spread_is_the_median_between_two_percentiles() -> None:
 
 def test_every_stage_and_the_total_get_a_spread() -> None:
     times = [
-        StageTimes(tracks_ms=1, denoise_ms=10.0 * n, decode_ms=3, cache_write_ms=4, total_ms=8 + 10.0 * n)
+        StageTimes(tracks_ms=1, denoise_ms=10.0 * n, decode_ms=3, cache_write_ms=4, frames_ms=4 + 10.0 * n)
         for n in (1, 2, 3)
     ]
     spreads = stage_spreads(times)
@@ -22,6 +22,7 @@ def test_every_stage_and_the_total_get_a_spread() -> None:
         "denoise": 20,
         "decode": 3,
         "cache_write": 4,
+        "frames": 24,
         "total": 28,
     }
 

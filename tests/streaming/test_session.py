@@ -112,7 +112,7 @@ def test_tracks_of_another_length_are_refused_without_a_trace(
     assert same(make(session, engine, 2), reference)
 
 
-@pytest.mark.parametrize("failing", ["decode_chunk", "forward_chunk", "write_chunk"])
+@pytest.mark.parametrize("failing", ["decode_chunk", "forward_chunk"])
 def test_a_step_that_is_interrupted_leaves_the_stream_as_it_was(
     engine: StreamEngine, session: StreamSession, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -134,6 +134,28 @@ def test_a_step_that_is_interrupted_leaves_the_stream_as_it_was(
             make(session, engine, 1)
     assert session.num_chunks == 4
     assert same(make(session, engine, 3), reference)
+
+
+def test_a_cache_write_that_is_interrupted_is_done_again(
+    engine: StreamEngine, session: StreamSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(session, engine, 4)
+    reference = make(session.fork(), engine, 3)
+    frames = make(session, engine, 1)
+    transformer = engine.checkpoint.transformer
+    working = transformer.write_chunk
+
+    def interrupted(*arguments: object) -> None:
+        working(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transformer, "write_chunk", interrupted)
+        for writing in (session.settle, session.snapshot, lambda: make(session, engine, 1)):
+            with pytest.raises(KeyboardInterrupt):
+                writing()
+    assert session.num_chunks == 5
+    assert same([*frames, *make(session, engine, 2)], reference)
 
 
 def test_a_new_prompt_changes_the_chunks_after_it(engine: StreamEngine, session: StreamSession) -> None:
@@ -193,10 +215,38 @@ def test_every_chunk_draws_noise_of_its_own(engine: StreamEngine, session: Strea
 
 
 def test_the_stages_add_up_to_no_more_than_the_whole(engine: StreamEngine, session: StreamSession) -> None:
-    times = session.step(motion(engine, 0)).timings
-    stages = (times.tracks_ms, times.denoise_ms, times.decode_ms, times.cache_write_ms)
-    assert all(stage > 0 for stage in stages)
-    assert sum(stages) <= times.total_ms
+    assert session.step(motion(engine, 0)).timings.cache_write_ms == 0
+    times = session.step(motion(engine, 1)).timings
+    stages = (times.tracks_ms, times.denoise_ms, times.decode_ms)
+    assert all(stage > 0 for stage in (*stages, times.cache_write_ms))
+    assert sum(stages) <= times.frames_ms
+    assert times.total_ms == times.frames_ms + times.cache_write_ms
+
+
+def test_it_makes_the_same_frames_whether_somebody_settles_it_or_not(engine: StreamEngine) -> None:
+    settled, left = (engine.open_session(PICTURE, "a cup", 3) for _ in range(2))
+    for index in range(4):
+        if index == 2:
+            for session in (settled, left):
+                session.set_prompt("a bowl")
+        ours, theirs = settled.step(motion(engine, index)), left.step(motion(engine, index))
+        settled.settle()
+        settled.settle()
+        np.testing.assert_array_equal(ours.frames, theirs.frames)
+
+
+def test_a_snapshot_and_a_cut_know_the_chunk_that_was_just_made(engine: StreamEngine) -> None:
+    made, fork = engine.open_session(PICTURE), engine.open_session(PICTURE)
+    made.step(motion(engine, 0))
+    fork.step(motion(engine, 0))
+    fork.settle()
+    fork = fork.fork()
+    twin = made.fork()
+    for session in (made, twin, fork):
+        session.cut(PICTURE[::-1])
+    frames = [session.step(motion(engine, 1)).frames for session in (made, twin, fork)]
+    np.testing.assert_array_equal(frames[0], frames[1])
+    np.testing.assert_array_equal(frames[0], frames[2])
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.5, True, "7"])

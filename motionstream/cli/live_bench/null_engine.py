@@ -118,8 +118,11 @@ class NullSession(StreamSession):
             draw_marker(frame, 1000 * time.monotonic())
         self._null = replace(self._null, num_chunks=index + 1)
         took = 1000 * (time.perf_counter() - begun)
-        times = StageTimes(tracks_ms=0.0, denoise_ms=took, decode_ms=0.0, cache_write_ms=0.0, total_ms=took)
+        times = StageTimes(tracks_ms=0.0, denoise_ms=took, decode_ms=0.0, cache_write_ms=0.0, frames_ms=took)
         return VideoChunk(index=index, start_frame=start, frames=frames, tracks=tracks, timings=times)
+
+    def settle(self) -> None:
+        """Nothing is left to do."""
 
     def set_prompt(self, prompt: str) -> None:
         """Note the prompt."""
