@@ -110,7 +110,8 @@ def test_a_network_that_lets_pictures_wait_gets_few_more_of_them(run: Callable):
 )
 def test_every_trouble_with_a_camera_has_words_that_say_what_to_do(run: Callable, state, alive, words):
     body = """const { cameraWords } = await import("/studio/webcam_words.js");
-      return cameraWords({ source: { state: given[0] }, stream: { alive: given[1] }, report: {}, hidden: false }).words;"""
+      const [state, alive] = given;
+      return cameraWords({ source: { state }, stream: { alive }, report: {}, hidden: false }).words;"""
     assert words in run(body, [state, alive])
 
 

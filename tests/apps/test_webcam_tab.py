@@ -3,6 +3,7 @@
 import base64
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -127,7 +128,7 @@ def mottled() -> np.ndarray:
 def retracked(frames: list[np.ndarray]) -> np.ndarray:
     """How far the picture has moved, by Lucas-Kanade from frame to frame, in widths [t, 2]."""
     steps = [np.zeros(2)]
-    for before, after in zip(frames, frames[1:], strict=False):
+    for before, after in pairwise(frames):
         points = cv2.goodFeaturesToTrack(before, 200, 0.01, 5)
         there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, winSize=(15, 15), maxLevel=3)
         moved = (there - points)[found[:, 0] == 1, 0]
@@ -136,7 +137,7 @@ def retracked(frames: list[np.ndarray]) -> np.ndarray:
 
 
 def best_correlation(seen: np.ndarray, seconds: np.ndarray, sign: tuple[int, int] = (1, 1)) -> float:
-    """Of the motion that was seen with the file's, whose beginning on the page's clock is not known; both axes at once."""
+    """Of the motion that was seen with the file's, both axes at once; when the file began is not known."""
     lags = np.arange(0, SECONDS, 1 / 60)
     return max(_correlation(seen, motion(seconds + lag) * sign) for lag in lags)
 
@@ -164,7 +165,6 @@ def test_the_picture_moves_as_the_camera_sees(open_tab, record_property):
     seen = retracked(frames[first : last + 1])
     correlation = best_correlation(seen, seconds)
     record_property("correlation", correlation)
-    print(f"correlation {correlation:.3f} over {seconds[-1] - seconds[0]:.1f} s, {len(seen)} frames")
     assert correlation >= 0.8
     assert best_correlation(seen, seconds, (1, -1)) < correlation - 0.1  # up and down are not exchanged
     assert np.ptp(seen[:, 0]) == pytest.approx(np.ptp(motion(np.arange(0, 6, 0.02))[:, 0]), rel=0.5)

@@ -27,6 +27,7 @@ export class Panel {
     this.#regions();
     this.#listen();
     this.#apply();
+    this.#measured();
     this.changed();
   }
 
@@ -117,6 +118,7 @@ export class Panel {
     box.before(this.camera); // beside the video, where the style sheet lays it
     this.video = this.camera.querySelector("video");
     this.points = this.camera.querySelector("canvas.points");
+    this.view.find("dialog dl").insertAdjacentHTML("beforeend", "<dt>C</dt><dd>set the reference</dd><dt>M</dt><dd>mirror</dd>");
     this.find = (selector) => this.camera.querySelector(selector) ?? box.querySelector(selector);
     this.both = new SideBySide({
       left: this.video,
@@ -145,10 +147,9 @@ export class Panel {
       part.addEventListener("input", ({ target }) => this.#set(target));
     }
     this.video.addEventListener("resize", () => this.#shape());
-    const show = () => this.#show();
     this.listening = [
-      [document, "visibilitychange", show],
-      [this.stream, "stats", show],
+      [document, "visibilitychange", () => this.#show()],
+      [this.stream, "stats", () => this.#measured()],
     ];
     for (const [target, name, act] of this.listening) target.addEventListener(name, act);
     this.seen = new IntersectionObserver(() => this.#leftOrCame());
@@ -281,7 +282,7 @@ export class Panel {
   }
 
   #show() {
-    const { source, stream, values, view } = this;
+    const { source, stream, values } = this;
     const { words, wrong } = cameraWords({ source, stream, report: values, hidden: document.hidden });
     const line = this.find(".camera-words");
     if (line.textContent !== words) line.textContent = words;
@@ -295,11 +296,14 @@ export class Panel {
     const notice = noticeOf(values);
     this.find(".notice").hidden = !notice;
     this.find(".notice").textContent = notice;
-    const tiles = measured({ sent: this.sender.rate, report: values, stats: stream.stats, shownFps: stream.stats?.fps_shown });
+  }
+
+  #measured() {
+    const { stats } = this.stream;
+    const tiles = measured({ sent: this.sender.rate, report: this.values, stats, shownFps: stats?.fps_shown });
     this.find(".tiles").innerHTML = tiles
       .map(([name, value, tip]) => `<div title="${tip}"><dt>${name}</dt><dd>${value}</dd></div>`)
       .join("");
-    view.dirty = true;
   }
 
   #made(url, ending) {
