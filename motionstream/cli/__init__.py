@@ -6,6 +6,7 @@ returns the exit code. Command files import torch inside `run` only, so that hel
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -20,6 +21,7 @@ from motionstream.cli.evaluate import Evaluate
 from motionstream.cli.generate import Generate
 from motionstream.cli.providers import Providers
 from motionstream.cli.replay import Replay
+from motionstream.cli.setting_flags import with_setting_flags
 from motionstream.cli.train import Train
 from motionstream.errors import MotionStreamError
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, that of the error (see `motionstream.errors`), or 130."""
     import tyro
 
-    arguments = _with_whole_names(sys.argv[1:] if arguments is None else arguments)
+    arguments = _completed(sys.argv[1:] if arguments is None else arguments)
     if arguments == ["--version"]:
         from motionstream import __version__
 
@@ -75,7 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _with_whole_names(arguments: Sequence[str]) -> list[str]:
-    """`bench serve` as people write it -> `bench-serve`, the command's name; `bench` alone is one too."""
+def _completed(arguments: Sequence[str]) -> list[str]:
+    """`bench serve` as people write it -> `bench-serve`, the command's name; and what is a flag of a provider."""
     name = "-".join(arguments[:2])
-    return [name, *arguments[2:]] if len(arguments) > 1 and name in COMMANDS else list(arguments)
+    if len(arguments) > 1 and name in COMMANDS:
+        return [name, *arguments[2:]]
+    if arguments and arguments[0] == "generate":
+        own = {field.name for field in dataclasses.fields(Generate)}
+        return ["generate", *with_setting_flags(arguments[1:], own)]
+    return list(arguments)

@@ -11,8 +11,9 @@ import tyro
 
 from motionstream.cli.console import INTERRUPTED, notes, say
 from motionstream.cli.output_path import make_folder_of
-from motionstream.cli.settings import make_provider
+from motionstream.cli.settings import parse_settings
 from motionstream.errors import InputError
+from motionstream.providers import load_provider
 
 if TYPE_CHECKING:
     from motionstream.cli.video_sink import VideoSink
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Generate:
-    """Make a video of a picture that moves as a provider says."""
+    """Make a video of a picture that moves as a provider says.
+
+    The provider's settings are flags too: --radius 0.1, --provider webcam --source head.mp4, --provider camera --path
+    orbit; `motionstream providers NAME` lists them.
+    """
 
     image: Path
     """The picture that the video starts from; any size, any usual format."""
@@ -31,10 +36,8 @@ class Generate:
     """The mp4 to write; its folder is made where it does not exist."""
     provider: str = "drag"
     """Where the motion comes from: a name of `motionstream providers`, or module:Class."""
-    script: Path | None = None
-    """Recorded events for the provider (its setting `script`)."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """A setting of the provider as key=value, any number of times; `motionstream providers NAME` lists them."""
+    """A setting of the provider as key=value, any number of times; needed where it is called as a flag here."""
     prompt: str = ""
     """What the video shows."""
     num_frames: int = 81
@@ -60,7 +63,7 @@ class Generate:
         """Make the video; what is wrong with the input is found before the weights are loaded, where that can be."""
         if self.num_frames < 1:
             raise InputError(f"--num-frames: wanted at least 1, got {self.num_frames}.")
-        provider = make_provider(self.provider, self.set, self.script)
+        provider = load_provider(self.provider, parse_settings(self.set))
         make_folder_of(self.out)
         engine, session = self._open()
         loaded = engine.checkpoint

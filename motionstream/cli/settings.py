@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motionstream.errors import InputError
-from motionstream.providers import TrajectoryProvider, load_provider
+from motionstream.providers import TrajectoryProvider
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _RANGES = {"minimum": "at least", "exclusiveMinimum": "over", "maximum": "at most", "exclusiveMaximum": "under"}
-
-
-def make_provider(name: str, pairs: Iterable[str], script: Path | None) -> TrajectoryProvider:
-    """A provider with the settings of `--set` and `--script`.
-
-    Raises:
-        InputError: A pair is not key=value, or the script cannot be used.
-        ProviderError: The provider or a setting is unknown, or a value is out of range.
-    """
-    settings = parse_settings(pairs)
-    if script is not None:
-        settings["script"] = str(script)
-    return load_provider(name, settings)
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
