@@ -37,6 +37,7 @@ from motionstream.serving.messages import (
     Ready,
     Received,
     Record,
+    Report,
     Resume,
     Seek,
     Start,
@@ -134,11 +135,14 @@ class Connection:
                     logger.error("Connection of stream %s failed", self._stream.name, exc_info=error)
 
     def post(self, message: Message | Packet) -> None:
-        """Send when there is time, in order; statistics and receipts that are outdated give way to newer ones."""
+        """Send when there is time, in order; of statistics, receipts and reports that wait only the newest are sent."""
         if self._closing is not None:
             return
-        if isinstance(message, Received | Stats) and self._outbox and type(self._outbox[-1]) is type(message):
+        last = self._outbox[-1] if self._outbox else None
+        if isinstance(message, Received | Stats | Report) and type(last) is type(message):
             self._outbox.pop()
+        if isinstance(message, Report) and isinstance(last, Report):
+            message = Report(values={**last.values, **message.values})
         self._outbox.append(message)
         if len(self._outbox) > MAX_OUTBOX:
             self.close(4408, "the client does not read")

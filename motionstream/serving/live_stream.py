@@ -146,6 +146,7 @@ class LiveStream:
     def start(self, message: Start) -> None:
         """Begin a video; a running one ends."""
         service, picture = self._service, self._asked_picture().fitted(message.fit)
+        self._check_memory(message)
         provider = service.offers.load(message.provider, message.settings)
         self._new_generation()
         self._start, self._prompt, self._chunk, self._still = message, message.prompt, 0, picture.pixels
@@ -344,6 +345,17 @@ class LiveStream:
     def _blocks_others(self) -> bool:
         """It has a seat that others wait for, and its client shows nothing of what it was sent, as a hidden page."""
         return self.status == "streaming" and self._service.seats.num_waiting > 0 and self.presenter.num_unshown > 0
+
+    def _check_memory(self, message: Start) -> None:
+        config, most = self._config, self._service.settings.max_memory_frames
+        sink = config.sink_frames if message.sink_frames is None else message.sink_frames
+        window = config.window_frames if message.window_frames is None else message.window_frames
+        own = config.sink_frames + config.window_frames
+        if sink + window > max(most, own):
+            raise InputError(
+                f"Sink and window: wanted at most {max(most, own)} latent frames together, got {sink} + {window}. "
+                "The server holds them in memory for every stream (max_memory_frames)."
+            )
 
     def _new_generation(self) -> None:
         self._reported.clear()

@@ -37,6 +37,8 @@ class ServerSettings(BaseModel):
         pictures_per_second: Faster clients are slowed down.
         camera_bytes: Largest picture of a live camera.
         camera_per_second: Pictures of a live camera that come faster are left out.
+        max_memory_frames: Latent frames of sink and window together that a client may ask for; the checkpoint's own
+            are always allowed.
         history_bytes: Snapshots to go back to, for each stream.
         log_bytes: Longest control log; a stream that reaches it is stopped.
         recordings: Folder of recordings; None is without any.
@@ -68,6 +70,7 @@ class ServerSettings(BaseModel):
     pictures_per_second: float = Field(default=2, gt=0, le=1e3)
     camera_bytes: int = Field(default=_MIB // 2, ge=1024, le=16 * _MIB)
     camera_per_second: float = Field(default=60, gt=0, le=1e3)
+    max_memory_frames: int = Field(default=24, ge=1, le=480)
     history_bytes: int = Field(default=512 * _MIB, ge=0)
     log_bytes: int = Field(default=256 * _MIB, ge=_MIB)
     recordings: Path | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from motionstream_webcam.status import WebcamStatus
 
-MAX_POINTS = 400
+MAX_POINTS = 256
 """Of more points every second one is shown, or every third, ..."""
 
 
@@ -31,6 +31,7 @@ def report_of(status: WebcamStatus, received_seconds: float) -> dict[str, Any]:
         "num_dropped": status.num_dropped,
         "num_bad": status.num_bad,
         "followed_fps": round(status.followed_fps, 1),
+        "num_points": len(status.camera_xy),
         "seen_share": round(status.seen_share, 2),
         "camera_xy": _rounded(status.camera_xy[::step]),
         "camera_visible": [int(visible) for visible in status.camera_visible[::step]],

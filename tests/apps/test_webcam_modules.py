@@ -121,7 +121,7 @@ def test_a_trackers_notice_and_trouble_are_told(run: Callable):
         cameraWords({ source: { state: "live" }, stream: { alive: true }, report, hidden }).words;
       return [noticeOf({ notice: "its license is X" }), noticeOf({}), words({ state: "stale" }), words({}, true),
               words({ state: "lost", reason: "The tracker failed." }),
-              words({ state: "running", camera_xy: [[0, 0], [1, 1]], seen_share: 0.5 })];"""
+              words({ state: "running", num_points: 2, seen_share: 0.5 })];"""
     notice, nothing, stale, hidden, lost, running = run(body)
     assert notice == "Tracker: its license is X."
     assert nothing == ""

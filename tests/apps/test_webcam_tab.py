@@ -1,6 +1,7 @@
 """People move a picture with a camera in a real browser, whose camera is a file of known motion."""
 
 import base64
+import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -179,8 +180,7 @@ def test_partners_have_one_colour_on_both_pictures(open_tab):
     live.key("Enter")
     followed(live, 10)
     live.until("s.points > 100 && s.frame > 12")
-    camera = live.view.evaluate("(view) => view.panel.values.camera_xy.length")
-    assert camera == live.state()["points"]
+    assert values(live, "num_points") == live.state()["points"]
     colours = live.view.evaluate(
         """(view) => {
           const canvas = view.shadowRoot.querySelector("canvas.overlay");
@@ -394,6 +394,17 @@ def test_a_recording_has_camera_and_video_side_by_side_too(open_tab, tmp_path: P
     width, height = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
     assert width / height == pytest.approx(4 / 3 + 1, abs=0.02)
     assert sum(video.read()[0] for _ in range(20)) > 10
+
+
+def test_a_trackers_license_and_why_it_cannot_work_are_shown(open_tab):
+    live = open_tab()
+    live.view.evaluate("(view) => (view.stream.options.settings.tracker = 'cotracker3')")
+    camera_on(live)
+    live.key("Enter")
+    live.view.locator(".notice", has_text="its license is").wait_for()
+    if importlib.util.find_spec("cotracker") is None:
+        words(live, "pip install")
+    live.until("s.status === 'streaming' && s.frame > 9")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -286,5 +286,6 @@ def test_a_report_is_plain_json_of_some_hundred_points_at_most(live: Callable[..
     report = stage.provider.report()
     assert report == json.loads(json.dumps(report))
     assert (report["state"], report["received_ms"], report["num_followed"]) == ("running", 5000, 1)
-    assert 200 < len(report["camera_xy"]) == len(report["camera_visible"]) == len(report["target_xy"]) <= 400
+    assert 128 < len(report["camera_xy"]) == len(report["camera_visible"]) == len(report["target_xy"]) <= 256
+    assert report["num_points"] == len(stage.provider.status().camera_xy) > 2000
     assert report["camera_xy"][0] == [round(value, 4) for value in stage.provider.status().camera_xy[0]]

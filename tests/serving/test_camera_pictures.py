@@ -203,3 +203,18 @@ def test_after_going_back_the_new_provider_gets_the_pictures(streaming):
     reported(streaming, "num_followed", lambda num: num <= 2)
     reported(streaming, "state", lambda state: state == "running")
     streaming.frame(lambda frame: frame.generation == 2 and not math.isnan(frame.input_ms))
+
+
+def test_reports_that_wait_for_a_slow_client_become_one(open_studio):
+    studio = open_studio()
+    visitor = studio.enter()
+    stream = next(iter(studio.client.app.state.streams.all))
+
+    async def report() -> None:
+        for number in range(1000):
+            stream.reported({"count": number, f"name{number % 3}": number})
+
+    studio.client.portal.call(report)
+    reports = [got for got in answers(visitor) if isinstance(got, Report)]
+    assert len(reports) == 1
+    assert reports[0].values == {"count": 999, "name0": 999, "name1": 997, "name2": 998}

@@ -161,6 +161,14 @@ def test_steps_that_the_model_cannot_do_fail_the_stream_and_a_good_start_mends_i
     assert len(visitor.frames(22)) == 22
 
 
+def test_no_client_fills_the_memory_with_its_window(open_studio):
+    visitor = open_studio(max_memory_frames=8).enter()
+    visitor.start(window_frames=6)
+    assert "at most 8 latent frames together, got 3 + 6" in visitor.until(Error).message
+    visitor.start(sink_frames=2, window_frames=6)
+    visitor.state("streaming")
+
+
 def test_no_path_of_the_server_is_offered_as_a_setting(open_studio):
     ready = open_studio().visit().hello()
     drag = next(info for info in ready.providers if info.name == "drag")

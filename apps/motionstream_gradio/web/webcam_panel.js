@@ -178,7 +178,7 @@ export class Panel {
     else if (name === "device") this.#device(value);
     else if (name === "fps") this.sender.fps = Number(value);
     else if (name === "size") this.sender.shorterPx = Number(value);
-    else if (name === "gain") this.gains[this.kind] = Number(value);
+    else if (name === "gain") this.#setGain(Number(value));
     this.#apply();
   }
 
@@ -202,6 +202,13 @@ export class Panel {
     this.#apply();
   }
 
+  #setGain(gain) {
+    this.gains[this.kind] = gain;
+    if (!this.stream.alive || this.gainTold) return;
+    this.gainTold = true; // a slider that is drawn sets many
+    this.view.toasts.note("The gain applies from the next start.");
+  }
+
   #setMirror(on) {
     this.mirrors[this.kind] = on;
     this.#apply();
@@ -214,9 +221,7 @@ export class Panel {
     sender.mirror = mirror;
     this.video.classList.toggle("mirrored", mirror);
     find("[name=mirror]").checked = mirror;
-    const gain = this.gains[this.kind];
-    if (stream.alive && stream.options.settings.gain !== gain) this.view.toasts.note("The gain applies from the next start.");
-    stream.options.settings.gain = gain;
+    const gain = (stream.options.settings.gain = this.gains[this.kind]);
     const words = { gain: gain.toFixed(1), fps: `${sender.fps}` };
     for (const [name, text] of Object.entries(words)) {
       const input = find(`[name=${name}]`);
@@ -243,6 +248,7 @@ export class Panel {
   /** A new video knows boxes from its settings, but no brush; one that went back may know other parts than these. */
   #newGeneration() {
     this.generation = this.stream.generation;
+    this.gainTold = false;
     this.sender.flight.clear();
     this.values = {};
     drawPoints(this.points, [], []);

@@ -28,13 +28,13 @@ export function cameraWords({ source, stream, report, hidden }) {
 }
 
 function trackerWords(report) {
-  const { state, reason, camera_xy: points = [], seen_share: share = 0 } = report;
+  const { state, reason, num_points: count = 0, seen_share: share = 0 } = report;
   if (state === "lost") return { words: reason || "The tracker stopped.", wrong: true };
   if (reason) return { words: reason, wrong: true };
   if (state === "starting") return { words: "The tracker needs some more pictures.", wrong: false };
   if (state === "stale") return { words: `No picture came for a while.${HOLDS}`, wrong: true };
   if (state !== "running") return { words: "The first camera picture is on its way.", wrong: false };
-  return { words: `${points.length} points, ${Math.round(100 * share)} % of them found.`, wrong: false };
+  return { words: `${count} points, ${Math.round(100 * share)} % of them found.`, wrong: false };
 }
 
 /** What is to be known of a tracker before it is used; empty where there is nothing. */
