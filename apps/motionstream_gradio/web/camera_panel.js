@@ -63,22 +63,27 @@ export class Panel {
       this.picture = stream.picture;
       this.first.chosen(performance.now());
     }
-    if (stream.generation !== this.generation) {
-      this.generation = stream.generation;
-      this.first.started(performance.now());
-      this.keys.forget();
-      this.gamepad.forget();
-    }
+    if (stream.generation !== this.generation) this.#newBranch();
+    this.wasAlive = stream.alive;
     if (!stream.moving) this.#release();
     this.find(".flight").dataset.moving = stream.moving;
     this.#showFirst();
+  }
+
+  /** A stream begins, or went back. */
+  #newBranch() {
+    this.generation = this.stream.generation;
+    this.keys.forget();
+    this.gamepad.forget();
+    const begins = !this.wasAlive || this.first.chosenAt !== undefined;
+    if (begins && this.stream.picture) this.first.started(performance.now()); // one found again began long ago
   }
 
   /** See `report` of the camera provider. */
   report(values) {
     this.values = values;
     if (!values.cloud) return;
-    if (values.cloud !== this.cloudShown) this.#newScene(values);
+    if (values.cloud !== this.cloud.scene?.cloud) this.#newScene(values);
     this.flown.add(values.flown);
     for (const button of this.box.querySelectorAll("[data-preset]")) {
       button.setAttribute("aria-pressed", button.dataset.preset === values.flying);
@@ -158,7 +163,7 @@ export class Panel {
     const canvas = document.createElement("canvas");
     Object.assign(canvas, { width: Math.round(video.width * scale), height: Math.round(video.height * scale) });
     canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-    this.anchors = true;
+    this.anchored = true;
     return this.#say({ type: "anchor", image: canvas.toDataURL("image/jpeg", 0.92), frame: this.#frame.frame });
   }
 
@@ -244,6 +249,7 @@ export class Panel {
       this.gamepad.pace = Number(pace.value);
       this.keys.setPace(Number(pace.value));
     };
+    pace.onpointerup = () => this.view.find(".surface").focus({ preventScroll: true }); // so that Enter starts
   }
 
   /** What a preset would fly, while its button is pointed at. */
@@ -275,10 +281,16 @@ export class Panel {
     this.view.find("dialog dl").insertAdjacentHTML("beforeend", lines);
   }
 
+  /** A scene, or the same one told again. */
   #newScene(values) {
-    if (this.anchors && this.cloudShown) this.view.toasts.note("The depth of that frame is the scene now.");
-    Object.assign(this, { cloudShown: values.cloud, anchors: false });
-    this.cloud.setScene(values);
+    const another = this.cloud.scene?.generation === this.generation;
+    const text = String(values.cloud.xyz);
+    if (another && this.anchored && text !== this.sceneText) {
+      this.view.toasts.note("The depth of that frame is the scene now.");
+      this.anchored = false;
+    }
+    this.sceneText = text;
+    this.cloud.setScene({ ...values, generation: this.generation }, !another);
     const image = this.find("img.depth");
     Object.assign(image, { src: values.depth, hidden: false });
     const unit = values.unit ? ` ${values.unit}` : "";

@@ -30,10 +30,11 @@ export class CloudView {
     new ResizeObserver(() => (this.dirty = true)).observe(canvas);
   }
 
-  /** A new scene: {cloud: {xyz, rgb}, reach, lens}. */
-  setScene(scene) {
+  /** A new scene, {cloud: {xyz, rgb}, reach, lens}; all of it is shown, or the view stays as it is. */
+  setScene(scene, fit) {
     this.scene = scene;
-    this.fit();
+    if (fit) this.fit();
+    this.dirty = true;
   }
 
   /** {path: [row], keyFrames: [row], preview: [[x, y, z]] or null, camera: row or null}; what is left out stays. */
