@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "motionstream.apps"
 """An app is a function that puts a page on a live server; see `motionstream_gradio.mount`."""
 
+_FLAGS = {"allowed_origins": "allow_origin", "history_bytes": "history_mib"}
+"""Flags that are not called as the server's settings are."""
+
 _EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -57,6 +60,14 @@ class App:
     """Folder of recordings; the oldest are removed beyond 2 GiB."""
     max_streams: int = 4
     """Streams that take turns at the model; others wait."""
+    max_waiting: int = 16
+    """Streams that may wait; further ones are turned away."""
+    max_videos: int = 16
+    """Videos that are held in memory, those that are paused too."""
+    max_memory_frames: int = 24
+    """Latent frames of sink and window together that a visitor may ask for."""
+    history_mib: int = 512
+    """MiB of snapshots of a video to go back to."""
     checkpoint: str | None = None
     """A checkpoint folder or hub id; by default the embedded one."""
     device: str = "auto"
@@ -99,12 +110,17 @@ class App:
                 allowed_origins=self.allow_origin,
                 proxied=self.proxied or bool(self.root_path),
                 max_streams=self.max_streams,
+                max_waiting=self.max_waiting,
+                max_videos=self.max_videos,
+                max_memory_frames=self.max_memory_frames,
+                history_bytes=2**20 * self.history_mib,
                 recordings=self.recordings,
             )
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            flag = "--" + "-".join(map(str, problem["loc"])).replace("_", "-")
-            raise InputError(f"{flag}: {problem['msg']}, got {problem['input']!r}.") from error
+            name = "_".join(map(str, problem["loc"]))
+            flag = _FLAGS.get(name, name).replace("_", "-")
+            raise InputError(f"--{flag}: {problem['msg']}, got {problem['input']!r}.") from error
 
     def _engine(self) -> StreamEngine:
         from motionstream.streaming.engine import StreamEngine

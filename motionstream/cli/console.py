@@ -38,7 +38,14 @@ def print_error(error: BaseException | str) -> None:
 
 
 class _Handler(logging.Handler):
-    """Prints above a progress bar where there is one: rich takes over stderr while it shows one."""
+    """Prints above a progress bar where there is one: rich takes over stderr while it shows one.
+
+    What a server survives but did not expect comes with its traceback: nobody else sees it.
+    """
+
+    _formatter = logging.Formatter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(f"note: {record.getMessage()}")
+        say(f"{'error' if record.levelno >= logging.ERROR else 'note'}: {record.getMessage()}")
+        if record.exc_info:
+            say(self._formatter.formatException(record.exc_info))
