@@ -32,6 +32,7 @@ _FLAGS_OF = {
     "timesteps": "student",
     "sink": "student",
     "window": "student",
+    "refresh_sink": "student",
     "guidance": "teacher",
     "text_guidance": "teacher",
     "motion_guidance": "teacher",
@@ -84,6 +85,8 @@ class ModelFlags:
     """Latent frames of the student's sink, in place of the checkpoint's."""
     window: int | None = None
     """Latent frames of the student's window, in place of the checkpoint's."""
+    refresh_sink: int | None = None
+    """Chunks after which the student's sink is replaced by newer frames; by default never."""
     guidance: Literal["joint", "text", "motion", "none"] | None = None
     """Guidance of the teacher; by default joint, by text and motion."""
     text_guidance: float | None = None
@@ -129,6 +132,7 @@ class ModelFlags:
 
     def _student(self) -> LoadedModel:
         from motionstream.streaming.engine import StreamEngine
+        from motionstream.streaming.sink import SinkPolicy
         from motionstream.streaming.stream_generator import StreamGenerator
 
         stream = self._changed(self._stream())
@@ -138,8 +142,10 @@ class ModelFlags:
             "chunk_frames": stream.chunk_frames,
             "sink_frames": stream.sink_frames,
             "window_frames": stream.window_frames,
+            **({} if self.refresh_sink is None else {"refresh_sink": self.refresh_sink}),
         }
-        return self._loaded(StreamGenerator(engine), engine.checkpoint, settings)
+        generate = StreamGenerator(engine, SinkPolicy(refresh_every=self.refresh_sink))
+        return self._loaded(generate, engine.checkpoint, settings)
 
     def _teacher(self) -> LoadedModel:
         from motionstream.streaming.clip_generator import ClipGenerator

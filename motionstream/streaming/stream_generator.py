@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import UInt8
 
 from motionstream.streaming.engine import StreamEngine
+from motionstream.streaming.sink import SinkPolicy
 from motionstream.tracks import Tracks
 
 
@@ -18,15 +19,18 @@ class StreamGenerator:
 
     Attributes:
         engine: Of the student.
+        sink: When the attention sink is replaced.
     """
 
     engine: StreamEngine
+    sink: SinkPolicy = field(default_factory=SinkPolicy)
 
     def __call__(
         self, image: UInt8[np.ndarray, "h w 3"], tracks: Tracks, prompt: str, seed: int
     ) -> UInt8[np.ndarray, "t h w 3"]:
         """Stream a clip from a picture; in a last chunk that is longer than the tracks, what they say last holds."""
         session, stream = self.engine.open_session(image, prompt, seed), self.engine.config
+        session.set_sink(self.sink)
         num_chunks, wanted = stream.num_chunks(tracks.num_frames), tracks.num_frames
         tracks = held(tracks, stream.first_video_frame(num_chunks) - wanted)
         starts = [stream.first_video_frame(index) for index in range(num_chunks + 1)]

@@ -65,10 +65,11 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int 
             ["--model", "teacher", "--text-guidance", "2", "--motion-guidance", "0.3", "--teacher-steps", "2"],
             {"model": "teacher", "text_weight": 2, "motion_weight": 0.3},
         ),
+        (["--refresh-sink", "2"], {"model": "student", "refresh_sink": 2}),
         (["--model", "still"], {"model": "still"}),
         (["--model", "warp"], {"model": "warp"}),
     ],
-    ids=["student", "teacher", "teacher-weighted", "still", "warp"],
+    ids=["student", "teacher", "teacher-weighted", "refreshed", "still", "warp"],
 )
 def test_every_model_is_measured_on_procedural_clips(
     flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], model: list[str], settings: dict[str, Any]
@@ -182,6 +183,7 @@ def test_without_data_the_checks_are_made_and_an_untrained_model_fails_them(
         (["--model", "warp", "--steps", "2"], "--steps: it is for --model student, got --model warp"),
         (["--guidance", "text"], "--guidance: it is for --model teacher, got --model student"),
         (["--text-guidance", "2"], "--text-guidance: it is for --model teacher, got --model student"),
+        (["--refresh-sink", "0"], "SinkPolicy.refresh_every: wanted a whole number"),
         (["--steps", "5"], "--steps 5: wanted 1 to 4. Name others by --timesteps"),
         (["--steps", "0"], "--steps: wanted at least 1, got 0"),
         (["--steps", "2", "--timesteps", "1000"], "--steps 2: got 1 timesteps besides"),
