@@ -81,7 +81,7 @@ export function cameraMarkup({ tools }) {
       <div class="presets">${act("keyframe", "Add key frame here", "Remember where the camera is now (K)")}
         ${act("fly", "Fly key frames", "From where the camera is, smoothly through all of them")}
         ${act("clear", "Remove all", "Remove all key frames")}
-        <i></i>${act("save", "Save path flown", "nerfstudio's transforms.json; fly it again with: motionstream generate --provider camera --set path_file=flight.json --set path_scale=1")}</div>
+        <i></i>${act("save", "Save path flown", "nerfstudio's transforms.json; fly it again with: motionstream generate --provider camera --path-file flight.json --path-scale 1")}</div>
       <ol data-out="frames"></ol>
       <p class="hint" data-out="first"></p>
     </section>

@@ -64,7 +64,6 @@ export class Panel {
       this.first.chosen(performance.now());
     }
     if (stream.generation !== this.generation) this.#newBranch();
-    this.wasAlive = stream.alive;
     if (!stream.moving) this.#release();
     this.find(".flight").dataset.moving = stream.moving;
     this.#showFirst();
@@ -75,8 +74,6 @@ export class Panel {
     this.generation = this.stream.generation;
     this.keys.forget();
     this.gamepad.forget();
-    const begins = !this.wasAlive || this.first.chosenAt !== undefined;
-    if (begins && this.stream.picture) this.first.started(performance.now()); // one found again began long ago
   }
 
   /** See `report` of the camera provider. */
@@ -332,7 +329,7 @@ export class Panel {
     if (stream.moving) this.gamepad.poll();
     this.#words("gamepad", this.gamepad.name ? `Gamepad: ${this.gamepad.name}` : "Gamepad: press a button on it.");
     for (const button of this.box.querySelectorAll("[data-key]")) button.classList.toggle("held", this.keys.held.has(button.dataset.key));
-    if (this.#frame && this.first.shown(performance.now())) this.#showFirst();
+    if (this.#frame && this.first.shown(performance.now(), stream.generation, stream.begun)) this.#showFirst();
     const row = this.#cameraRow();
     if (row && row !== this.rowShown) this.#moved(row);
     if (this.box.checkVisibility()) this.cloud.draw();

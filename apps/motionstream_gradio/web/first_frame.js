@@ -9,17 +9,14 @@ export class FirstFrame {
     this.chosenAt = now;
   }
 
-  started(now) {
-    this.startedAt = now;
-  }
-
-  /** A frame is shown; true where it is the first one since the start. */
-  shown(now) {
-    if (this.startedAt === undefined) return false;
+  /** A frame of a generation is shown; true where it is the first one since the stream was `begun` ({at, after}). */
+  shown(now, generation, begun) {
+    if (!begun || begun === this.measured || generation === begun.after) return false;
     const seconds = (since) => `${((now - since) / 1000).toFixed(1)} s`;
     const sinceChoice = this.chosenAt === undefined ? "" : `, ${seconds(this.chosenAt)} after the picture was chosen`;
-    this.words = `First frame ${seconds(this.startedAt)} after Start${sinceChoice}.`;
-    this.startedAt = this.chosenAt = undefined;
+    this.words = `First frame ${seconds(begun.at)} after Start${sinceChoice}.`;
+    this.measured = begun;
+    this.chosenAt = undefined;
     return true;
   }
 }

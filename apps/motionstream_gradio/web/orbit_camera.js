@@ -10,7 +10,7 @@ export class OrbitCamera {
 
   /** Look at the middle of a scene of this depth from behind, above and the right. */
   fit(reach) {
-    Object.assign(this, { yaw: -0.6, pitch: 0.4, distance: 1.35 * reach, middle: [0, 0.05 * reach, 0.5 * reach], reach });
+    Object.assign(this, { yaw: -0.6, pitch: 0.4, distance: 1.45 * reach, middle: [0, -0.12 * reach, 0.55 * reach], reach });
   }
 
   turn(right, up) {

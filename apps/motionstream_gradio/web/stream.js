@@ -66,6 +66,7 @@ export class LiveStream extends EventTarget {
     if (!this.hasPicture) return this.#problem("Choose a picture first.");
     if (!this.connection.ready) return this.#startOnceLinked();
     this.#sendPicture();
+    this.begun = { at: performance.now(), after: this.generation };
     this.marks.placed = [];
     this.firstMarks = this.marks.take();
     this.launch = { events: this.firstMarks, resume: true, after: this.generation };
