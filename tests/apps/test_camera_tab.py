@@ -45,7 +45,7 @@ class Flight:
 
     def start(self) -> "Flight":
         self.live.button("start").click()
-        self.live.until("s.status === 'streaming' && s.frame > 0", 60)
+        self.live.until("s.status === 'streaming' && s.frame > 0", 120)
         self.view.locator("img.depth:not([hidden])").wait_for()
         return self
 
