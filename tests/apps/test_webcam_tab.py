@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
+from tests.apps.conftest import LivePage
 from tests.plugins.webcam_clips import TILE
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "outputs" / "screenshots"
@@ -59,16 +60,20 @@ def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def launched(kind: BrowserType, *flags: str) -> Browser:
+    """Headless Chromium: the system's, or the one that playwright installed."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None and not Path(kind.executable_path).exists():
+        pytest.skip("no Chromium: install one, or run playwright install chromium")
+    return kind.launch(executable_path=path or kind.executable_path, args=["--no-sandbox", *flags])
+
+
 @pytest.fixture(scope="module")
 def chromium(camera_file: Path) -> Iterator[Browser]:
     """Chromium with the file for a camera, which pages may use once they are let."""
+    file = f"--use-file-for-fake-video-capture={camera_file}"
     with sync_playwright() as playwright:
-        installed = Path(playwright.chromium.executable_path)
-        path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if path is None and not installed.exists():
-            pytest.skip("no Chromium: install one, or run playwright install chromium")
-        flags = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera_file}"]
-        browser = playwright.chromium.launch(executable_path=path or str(installed), args=["--no-sandbox", *flags])
+        browser = launched(playwright.chromium, "--use-fake-device-for-media-stream", file)
         yield browser
         browser.close()
 
@@ -232,6 +237,30 @@ def test_a_camera_that_is_unplugged_leaves_the_stream_going_and_comes_back(open_
     camera_on(live)
     followed(live, 5)
     words(live, "of them found")
+
+
+def test_cameras_are_swapped_while_it_streams(chromium: Browser, webcam_url: str):
+    browser = launched(chromium.browser_type, "--use-fake-device-for-media-stream=device-count=2")
+    try:
+        page = browser.new_page()
+        page.context.grant_permissions(["camera"])
+        page.goto(webcam_url)
+        page.get_by_role("tab", name="Webcam", exact=True).click()
+        live = LivePage(page).ready()
+        camera_on(live)
+        live.view.locator("[data-webcam=swap]").wait_for()
+        assert live.view.locator("[name=device] option").count() == 2
+        first = live.view.evaluate("(view) => view.panel.source.deviceId")
+        live.key("Enter")
+        followed(live, 5)
+        press(live, "swap")
+        other = "([view, first]) => view.panel.source.state === 'live' && view.panel.source.deviceId !== first"
+        page.wait_for_function(other, arg=[live.view.element_handle(), first])
+        followed(live, 5)
+        assert live.view.locator("[name=device]").input_value() != first
+        assert live.state()["status"] == "streaming"
+    finally:
+        browser.close()
 
 
 def test_the_example_plays_without_a_camera(open_tab):
