@@ -6,8 +6,7 @@ import gradio as gr
 
 from motionstream.serving.messages import ProviderInfo
 from motionstream_gradio.live_view import live_view
-from motionstream_gradio.motion_settings import motion_settings
-from motionstream_gradio.stream_settings import model_settings, stream_settings
+from motionstream_gradio.settings_row import settings_row
 
 _LEAD = "Choose a picture, press Start, then fly through it: W A S D, arrows, or drag the view."
 _LEAD_WITH_DRAG = "Choose a picture, press Start, then fly with W A S D and the arrows, and drag things on the way."
@@ -21,11 +20,5 @@ def camera_tab(provider: ProviderInfo, login: bool) -> gr.HTML:
     drags = "drag" in provider.name
     lead = _LEAD_WITH_DRAG if drags else _LEAD
     view = live_view(provider.name, lead=lead, tools=drags, login=login, panel="camera")
-    with gr.Row(equal_height=False, elem_classes="settings"):
-        with gr.Column(min_width=280), gr.Accordion("Motion", open=False):
-            motion_settings(provider, skip=_OF_FILES)
-        with gr.Column(min_width=280), gr.Accordion("Model", open=False):
-            model_settings(provider.name)
-        with gr.Column(min_width=280), gr.Accordion("Stream", open=False):
-            stream_settings(provider.name, pointers=drags)
+    settings_row(provider, skip=_OF_FILES, pointers=drags)
     return view

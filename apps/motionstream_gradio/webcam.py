@@ -6,8 +6,7 @@ import gradio as gr
 
 from motionstream.serving.messages import ProviderInfo
 from motionstream_gradio.live_view import live_view
-from motionstream_gradio.motion_settings import motion_settings
-from motionstream_gradio.stream_settings import model_settings, stream_settings
+from motionstream_gradio.settings_row import settings_row
 
 LEAD = "Turn your camera on, choose a picture, press Start and move."
 
@@ -21,11 +20,5 @@ _FOR_FILES = ("pace",)
 def webcam_tab(provider: ProviderInfo, login: bool) -> gr.HTML:
     """Fill the tab."""
     view = live_view(provider.name, lead=LEAD, tools=False, login=login, panel="webcam")
-    with gr.Row(equal_height=False, elem_classes="settings"):
-        with gr.Column(min_width=280), gr.Accordion("Motion", open=False):
-            motion_settings(provider, skip=(*_IN_THE_PANEL, *_FOR_FILES))
-        with gr.Column(min_width=280), gr.Accordion("Model", open=False):
-            model_settings(provider.name)
-        with gr.Column(min_width=280), gr.Accordion("Stream", open=False):
-            stream_settings(provider.name, pointers=False)
+    settings_row(provider, skip=(*_IN_THE_PANEL, *_FOR_FILES))
     return view
