@@ -91,7 +91,7 @@ def _entered(hello: Hello, streams: Streams) -> tuple[Codec, Ticket]:
 
 
 class Connection:
-    """One client that was welcomed; fulfils `live_stream.Client`.
+    """One client that was welcomed; fulfils `client.Client`.
 
     Args:
         socket: Accepted.

@@ -26,11 +26,12 @@ import math
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from motionstream.errors import InputError
+from motionstream.serving.client import Client
 from motionstream.serving.failure import Failure
 from motionstream.serving.gauges import Gauges
 from motionstream.serving.live_video import Change, LiveVideo, MadeChunk
@@ -50,7 +51,7 @@ from motionstream.serving.messages import (
     Stats,
     StreamStatus,
 )
-from motionstream.serving.packet import Kind, Packet, encode_tracks
+from motionstream.serving.packet import Packet
 from motionstream.serving.picture import UploadedPicture
 from motionstream.serving.presenter import Frame, Presenter
 from motionstream.serving.production import Production
@@ -59,19 +60,6 @@ from motionstream.serving.seats import Place
 from motionstream.serving.service import Service
 
 _ALIVE: tuple[StreamStatus, ...] = ("queued", "streaming", "paused")
-
-
-class Client(Protocol):
-    """The connection of a stream, as the stream sees it; nothing here waits."""
-
-    def post(self, message: Message | Packet) -> None:
-        """Send when there is time, in order."""
-
-    def wake(self) -> None:
-        """There may be a frame to take."""
-
-    def close(self, code: int, reason: str) -> None:
-        """End the connection."""
 
 
 class LiveStream:
@@ -146,7 +134,7 @@ class LiveStream:
     def start(self, message: Start) -> None:
         """Begin a video; a running one ends."""
         service, picture = self._service, self._asked_picture().fitted(message.fit)
-        self._check_memory(message)
+        service.check_memory(message.sink_frames, message.window_frames)
         provider = service.offers.load(message.provider, message.settings)
         self._new_generation()
         self._start, self._prompt, self._chunk, self._still = message, message.prompt, 0, picture.pixels
@@ -288,7 +276,7 @@ class LiveStream:
         generation, dropped = self.presenter.generation, self.presenter.dropped
         self._chunk = made.video.index + 1
         if self.wants_tracks:
-            self._post(self._tracks(made))
+            self._post(made.tracks_packet(generation, self._config.fps))
         if made.controls:
             frames = tuple((control.seq, control.frame) for control in made.controls)
             self._post(Applied(generation=generation, chunk=made.video.index, frames=frames))
@@ -346,17 +334,6 @@ class LiveStream:
         """It has a seat that others wait for, and its client shows nothing of what it was sent, as a hidden page."""
         return self.status == "streaming" and self._service.seats.num_waiting > 0 and self.presenter.num_unshown > 0
 
-    def _check_memory(self, message: Start) -> None:
-        config, most = self._config, self._service.settings.max_memory_frames
-        sink = config.sink_frames if message.sink_frames is None else message.sink_frames
-        window = config.window_frames if message.window_frames is None else message.window_frames
-        own = config.sink_frames + config.window_frames
-        if sink + window > max(most, own):
-            raise InputError(
-                f"Sink and window: wanted at most {max(most, own)} latent frames together, got {sink} + {window}. "
-                "The server holds them in memory for every stream (max_memory_frames)."
-            )
-
     def _new_generation(self) -> None:
         self._reported.clear()
         self.presenter.restart(self.presenter.generation + 1)
@@ -393,17 +370,6 @@ class LiveStream:
             Frame(pixels=self._still, generation=self.presenter.generation, chunk=0, number=0, time_ms=0.0)
         )
         self._wake_client()
-
-    def _tracks(self, made: MadeChunk) -> Packet:
-        video = made.video
-        return Packet(
-            kind=Kind.TRACKS,
-            payload=encode_tracks(video.tracks),
-            generation=self.presenter.generation,
-            chunk=video.index,
-            frame=video.start_frame,
-            time_ms=1e3 * video.start_frame / self._config.fps,
-        )
 
     def _stats(self, now: float) -> Stats:
         return self.gauges.stats(

@@ -17,7 +17,7 @@ from motionstream.errors import InputError, OutputError
 from motionstream.providers import TrajectoryProvider, Window
 from motionstream.serving.messages import Start
 from motionstream.serving.opener import Opener
-from motionstream.serving.packet import NO_FLAGS, Flag
+from motionstream.serving.packet import NO_FLAGS, Flag, Kind, Packet, encode_tracks
 from motionstream.serving.presenter import Frame
 from motionstream.streaming.control_log import (
     Control,
@@ -91,6 +91,18 @@ class MadeChunk:
             )
             for place, pixels in enumerate(video.frames)
         ]
+
+    def tracks_packet(self, generation: int, fps: float) -> Packet:
+        """What the model was told, to be drawn over the chunk."""
+        video = self.video
+        return Packet(
+            kind=Kind.TRACKS,
+            payload=encode_tracks(video.tracks),
+            generation=generation,
+            chunk=video.index,
+            frame=video.start_frame,
+            time_ms=1e3 * video.start_frame / fps,
+        )
 
 
 class LiveVideo:

@@ -115,6 +115,22 @@ class Service:
             )
         self.num_videos += 1
 
+    def check_memory(self, sink_frames: int | None, window_frames: int | None) -> None:
+        """Refuse a sink and a window that hold more than a stream may; None are the checkpoint's.
+
+        Raises:
+            InputError: They do.
+        """
+        config = self.engine.config
+        most = max(self.settings.max_memory_frames, config.sink_frames + config.window_frames)
+        sink = config.sink_frames if sink_frames is None else sink_frames
+        window = config.window_frames if window_frames is None else window_frames
+        if sink + window > most:
+            raise InputError(
+                f"Sink and window: wanted at most {most} latent frames together, got {sink} + {window}. "
+                "The server holds them in memory for every stream (max_memory_frames)."
+            )
+
     def close(self) -> None:
         """Give back threads and files."""
         self.turns.close()
