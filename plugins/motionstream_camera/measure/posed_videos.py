@@ -17,7 +17,7 @@ from motionstream_camera.measure.clip import Clip
 from motionstream_camera.posefiles import read_camera_path
 
 _LEAST_FRAMES = 3
-_SENSOR_FOCAL_PX = 525.0  # PrimeSense's default at 640 pixels across
+_FOCAL_WIDTHS = 525 / 640  # PrimeSense's default
 
 
 def find_clips(folder: Path, num_frames: int) -> list[Clip]:
@@ -57,12 +57,12 @@ def _numbered(folder: Path, num_frames: int) -> Iterator[Clip]:
     """Frames with a pose file each; where their numbers jump, a clip ends."""
     poses = sorted(folder.glob("frame-*.pose.txt"))
     numbers = [int(path.name.split("-")[1].split(".")[0]) for path in poses]
-    lens = _lens(folder)
+    lens = _lens(folder, _picture(_colour(folder, f"frame-{numbers[0]:06d}")))
     registered = folder / "depth_registered"
     for piece in _pieces(numbers, num_frames):
         stems = [f"frame-{numbers[index]:06d}" for index in piece]
         depth = registered / f"{stems[0]}.png" if registered.is_dir() else folder / f"{stems[0]}.depth.png"
-        pictures = [next(folder.glob(f"{stem}.color.*")) for stem in stems]
+        pictures = [_colour(folder, stem) for stem in stems]
         yield _clip(folder, stems[0], pictures, np.stack([np.loadtxt(poses[index]) for index in piece]), lens, depth)
 
 
@@ -71,7 +71,10 @@ def _logged(folder: Path, num_frames: int) -> Iterator[Clip]:
     lines = (folder / "trajectory.log").read_text().splitlines()
     poses = np.array([[line.split() for line in lines[i + 1 : i + 5]] for i in range(0, len(lines), 5)], np.float64)
     colours, depths = sorted((folder / "color").iterdir()), sorted((folder / "depth").iterdir())
-    lens = Lens.of_pixels(_SENSOR_FOCAL_PX, _SENSOR_FOCAL_PX, 319.5, 239.5, width=640, height=480, first_pixel=0)
+    height, width = _picture(colours[0]).shape[:2]
+    focal = _FOCAL_WIDTHS * width
+    centre = (width - 1) / 2, (height - 1) / 2
+    lens = Lens.of_pixels(focal, focal, *centre, width=width, height=height, first_pixel=0)
     for piece in _pieces(list(range(len(colours))), num_frames):
         yield _clip(folder, colours[piece[0]].stem, [colours[i] for i in piece], poses[piece], lens, depths[piece[0]])
 
@@ -86,11 +89,20 @@ def _clip(
     return Clip(name=f"{folder.name} {name}", group=folder.name, frames=frames, path=path, depth=measured)
 
 
-def _lens(folder: Path) -> Lens:
+def _lens(folder: Path, picture: UInt8[np.ndarray, "h w 3"]) -> Lens:
     """Of a matrix in pixels beside the frames, else the colour camera's default."""
-    file = folder / "camera-intrinsics.txt"
-    matrix = np.loadtxt(file) if file.is_file() else np.array([[_SENSOR_FOCAL_PX, 0, 320], [0, _SENSOR_FOCAL_PX, 240]])
-    return Lens.of_pixels(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width=640, height=480, first_pixel=0)
+    file, (height, width) = folder / "camera-intrinsics.txt", picture.shape[:2]
+    focal = _FOCAL_WIDTHS * width
+    matrix = np.loadtxt(file) if file.is_file() else np.array([[focal, 0, width / 2], [0, focal, height / 2]])
+    (fx, _, cx), (_, fy, cy) = matrix[:2, :3].tolist()
+    return Lens.of_pixels(fx, fy, cx, cy, width=width, height=height, first_pixel=0)
+
+
+def _colour(folder: Path, stem: str) -> Path:
+    found = sorted(folder.glob(f"{stem}.color.*"))
+    if not found:
+        raise InputError(f"{folder}: wanted {stem}.color.png or .jpg beside its pose, found none. Complete the folder.")
+    return found[0]
 
 
 def _pieces(numbers: list[int], num_frames: int) -> list[list[int]]:

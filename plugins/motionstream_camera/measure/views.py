@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from motionstream.errors import InputError
 from motionstream_camera.depth import DepthEstimator, estimator_called
 from motionstream_camera.measure.clip import Clip
 from motionstream_camera.measure.library import Student, distances
@@ -113,7 +115,13 @@ class Views:
         estimator = estimator_called(self.depth_source, near=chosen.near, far=chosen.far, horizon=chosen.horizon)
         clips = _first_of_each_set(find_clips(self.data, self.num_frames), self.clips)
         student = Student(self.checkpoint, self.device) if self.student else None
-        rows = [row for clip in clips for row in views(clip, estimator, student, self.seed)]
+        if student is not None and student.size[0] != student.size[1]:
+            raise InputError(f"views: wanted a model of square pictures, got {student.size}. Take another checkpoint.")
+        rows = []
+        for clip in clips:
+            for row in views(clip, estimator, student, self.seed):
+                print(_in_words(row), file=sys.stderr, flush=True)
+                rows.append(row)
         print(view_table(rows))
         print("\nMean / median over clips. Frame 0 is given and not counted, but in the rows that say so.")
         if self.json is not None:
@@ -131,6 +139,11 @@ def view_table(rows: list[View]) -> str:
         lines += [_line("all", method, [row for row in rows if row.method == method]) for method in methods]
     titles = ["set", "clips", "frames", "method", *(title for title, _ in FIGURES.values()), "painted in"]
     return markdown(titles, lines)
+
+
+def _in_words(row: View) -> str:
+    figures = ", ".join(f"{title} {row.figures[name]:.{digits}f}" for name, (title, digits) in FIGURES.items())
+    return f"{row.clip}, {row.method}, {row.frames} frames: {figures}, {row.holes:.1%} painted in"
 
 
 def _line(group: str, method: str, rows: list[View]) -> list[str]:

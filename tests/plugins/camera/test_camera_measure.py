@@ -17,6 +17,8 @@ from motionstream_camera.measure.reprojection import reprojected
 from motionstream_camera.measure.views import REPEATED, REPROJECTED, STUDENT, STUDENT_FIRST, view_table, views
 from motionstream_camera.pose import DOWN, make_pose, turn
 
+from motionstream.errors import InputError
+
 WIDTH, HEIGHT, FRAMES = 192, 128, 6
 LENS = Lens(fx=0.9, fy=0.9 * WIDTH / HEIGHT)
 FLOOR = estimator_called("floor")
@@ -228,6 +230,12 @@ def test_the_command_writes_where_its_figures_come_from(posed_folder, tmp_path, 
     assert {"command", "date", "machine", "depth", "rows"} <= written.keys()
     assert written["rows"][0]["clip"] == "kitchen frame-000000"
     assert "median of clips" in capsys.readouterr().out
+
+
+def test_a_pose_without_its_picture_is_named(posed_folder):
+    (posed_folder / "kitchen" / "frame-000010.color.png").unlink()
+    with pytest.raises(InputError, match=r"wanted frame-000010\.color"):
+        find_clips(posed_folder, num_frames=16)
 
 
 def test_an_empty_folder_is_named(tmp_path, capsys):
