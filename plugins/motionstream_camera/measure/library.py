@@ -1,35 +1,27 @@
-"""What the measurements take from the library: taken by name, as the library takes its plugins.
+"""What the measurements take from the library beyond what a plugin sees, here and nowhere else.
 
 The provider itself sees tracks, providers and errors alone. To measure it, its tracks are held against a tracker's and
-its pictures are made by a model and compared; those parts are named here and nowhere else.
+its pictures are made by a model and compared.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Float, UInt8
 
+from motionstream.evaluation.metrics import psnr, ssim
+from motionstream.evaluation.perceptual import perceptual_distance
+from motionstream.evaluation.retracker import LucasKanade
 from motionstream.providers import TrajectoryProvider
+from motionstream.streaming.engine import StreamEngine
+from motionstream.streaming.retracking import Retracked, TrackerConfig
 
-_FOLLOWING = {"enlargement": 1, "window_px": 15, "levels": 3}  # the tracker's own defaults are for 128 pixels
-
-
-class Followed(Protocol):
-    """Where points went, and where they were really found."""
-
-    @property
-    def positions_px(self) -> Float32[np.ndarray, "t n 2"]:
-        """Continuous pixel positions."""
-
-    @property
-    def valid(self) -> Bool[np.ndarray, "t n"]:
-        """Found, going there and back."""
+_FOLLOWING = TrackerConfig(enlargement=1, window_px=15, levels=3)  # the tracker's own defaults are for 128 pixels
 
 
 class Distance(Protocol):
@@ -39,23 +31,14 @@ class Distance(Protocol):
         """One number for the two."""
 
 
-def follow(frames: UInt8[np.ndarray, "t h w 3"], points_px: Float[np.ndarray, "n 2"]) -> Followed:
+def follow(frames: UInt8[np.ndarray, "t h w 3"], points_px: Float[np.ndarray, "n 2"]) -> Retracked:
     """Points of frame 0 followed by Lucas-Kanade, checked forwards and backwards and against frame 0."""
-    config = _taken("motionstream.streaming.retracking:TrackerConfig")(**_FOLLOWING)
-    followed: Followed = _taken("motionstream.evaluation.retracker:LucasKanade")(config=config).follow(
-        frames, points_px
-    )
-    return followed
+    return LucasKanade(config=_FOLLOWING).follow(frames, points_px)
 
 
 def distances() -> dict[str, Distance]:
     """The measures of pictures by the name of their column."""
-    metrics = "motionstream.evaluation.metrics"
-    return {
-        "psnr_db": _taken(f"{metrics}:psnr"),
-        "ssim": _taken(f"{metrics}:ssim"),
-        "perceptual": _taken("motionstream.evaluation.perceptual:perceptual_distance"),
-    }
+    return {"psnr_db": psnr, "ssim": ssim, "perceptual": perceptual_distance}
 
 
 class Student:
@@ -67,7 +50,7 @@ class Student:
     """
 
     def __init__(self, checkpoint: Path | None = None, device: str = "auto") -> None:
-        self._engine: Any = _taken("motionstream.streaming.engine:StreamEngine").load(checkpoint, device=device)
+        self._engine = StreamEngine.load(checkpoint, device=device)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -86,8 +69,3 @@ class Student:
         with closing(self._engine.stream(provider, image, "", seed, num_frames)) as chunks:
             for chunk in chunks:
                 yield chunk.frames
-
-
-def _taken(target: str) -> Any:
-    module, name = target.split(":")
-    return getattr(importlib.import_module(module), name)
