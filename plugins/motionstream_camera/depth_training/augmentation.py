@@ -11,7 +11,7 @@ from motionstream_camera.depth_training.rendering import Example
 
 def augmented(rng: np.random.Generator, example: Example, height: int, width: int) -> Example:
     """A part of an example at this size, as another camera would have taken it."""
-    rows, columns = _crop(rng, *example.inverse.shape, aspect=height / width)
+    rows, columns = _crop(rng, example.inverse.shape, height / width)
     picture = cv2.resize(example.picture[rows, columns], (width, height), interpolation=cv2.INTER_AREA)
     inverse = cv2.resize(example.inverse[rows, columns], (width, height), interpolation=cv2.INTER_NEAREST)
     if rng.random() < 0.5:
@@ -19,7 +19,8 @@ def augmented(rng: np.random.Generator, example: Example, height: int, width: in
     return Example(picture=_taken(rng, picture), inverse=np.ascontiguousarray(inverse))
 
 
-def _crop(rng: np.random.Generator, height: int, width: int, aspect: float) -> tuple[slice, slice]:
+def _crop(rng: np.random.Generator, shape: tuple[int, ...], aspect: float) -> tuple[slice, slice]:
+    height, width = shape
     scale = rng.uniform(0.65, 1)
     wide = int(min(width, height / aspect) * scale)
     high = int(min(height, wide * aspect))

@@ -120,7 +120,7 @@ def _dot(one: Points, other: Points) -> Float32[np.ndarray, " n"]:
 
 
 def _length(of: Points) -> Float32[np.ndarray, " n"]:
-    return np.sqrt(_dot(of, of))
+    return np.asarray(np.sqrt(_dot(of, of)))
 
 
 def _occluded(points: Points) -> Float32[np.ndarray, " n"]:

@@ -67,15 +67,15 @@ def _pattern(rng: np.random.Generator, kind: str) -> NDArray[np.float32]:
     if kind == "lines":  # tiles with joints, or wires
         width = rng.uniform(0.02, 0.12)
         down, across = (np.mod(y * num, 1) < width * num / 2), (np.mod(x * num, 1) < width * num / 2)
-        return np.float32(down | across) if rng.random() < 0.6 else np.float32(down)
+        return np.asarray(down | across if rng.random() < 0.6 else down, np.float32)
     if kind == "planks":
         row = np.floor(y * num * 2)
         shade = np.mod(np.sin((row + np.floor(x * 2 + 0.37 * row)) * 12.9898) * 43758.5, 1)
-        return np.float32(shade * 0.7)
+        return np.asarray(shade * 0.7, np.float32)
     if kind == "checks":
-        return np.float32(np.mod(np.floor(x * 2 * num) + np.floor(y * 2 * num), 2))
+        return np.asarray(np.mod(np.floor(x * 2 * num) + np.floor(y * 2 * num), 2), np.float32)
     if kind == "blots":
-        return np.float32(_noise(int(rng.integers(_NUM_NOISES))) > rng.uniform(-0.5, 1.2))
+        return np.asarray(_noise(int(rng.integers(_NUM_NOISES))) > rng.uniform(-0.5, 1.2), np.float32)
     if kind == "patches":  # like books or packages: a few rectangles
         mask = np.zeros((_SIDE, _SIDE), np.float32)
         for _ in range(num * 3):
