@@ -19,10 +19,8 @@ class CameraSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    depth: Literal["floor", "depth-tiny", "depth-anything"] = Field(
-        default="floor",
-        description="Source of depth: a floor up to the horizon, the tiny network that comes with the source, or a "
-        "network from the hub.",
+    depth: Literal["floor", "depth-anything"] = Field(
+        default="floor", description="Source of depth: a floor up to the horizon, or a network from the hub."
     )
     depth_source: Path | None = Field(
         default=None,

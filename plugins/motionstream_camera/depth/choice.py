@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from motionstream.errors import CheckpointError, InputError
+from motionstream.errors import InputError
 from motionstream_camera.depth.file import SUFFIXES, FileDepth
 from motionstream_camera.depth.floor import FloorDepth
 from motionstream_camera.depth.network import NetworkDepth
 from motionstream_camera.depth.protocol import DepthEstimator
 
 HUB_IDS = {"depth-anything": "depth-anything/Depth-Anything-V2-Small-hf"}
-_CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
 
 
 def estimator_called(
@@ -20,7 +19,7 @@ def estimator_called(
     """The source of depth of a name.
 
     Args:
-        name: "floor", "depth-tiny", "depth-anything", a depth file, or a network's folder or hub id.
+        name: "floor", "depth-anything", a depth file, or a network's folder or hub id.
         near: Depth of the nearest place, where the source knows no unit.
         far: Depth of the farthest place, where the source knows no unit.
         horizon: Of the floor, 0 top, 1 bottom.
@@ -29,12 +28,9 @@ def estimator_called(
 
     Raises:
         InputError: Nothing is called so.
-        CheckpointError: depth-tiny is not in the repository.
     """
     if name == "floor":
         return FloorDepth(near=near, far=far, horizon=horizon)
-    if name == "depth-tiny":
-        return NetworkDepth(source=str(_embedded(name)), near=near, far=far)
     if Path(name).suffix.lower() in SUFFIXES:
         return FileDepth(path=Path(name), unit=unit, inverse=inverse, near=near, far=far)
     if Path(name).is_dir():
@@ -42,16 +38,6 @@ def estimator_called(
     if name in HUB_IDS or name.count("/") == 1:
         return NetworkDepth(source=HUB_IDS.get(name, name), near=near, far=far)
     raise InputError(
-        f"Depth: nothing is called {name!r}; wanted floor, depth-tiny, {', '.join(HUB_IDS)}, a file "
+        f"Depth: nothing is called {name!r}; wanted floor, {', '.join(HUB_IDS)}, a file "
         f"({', '.join(SUFFIXES)}), or a depth network's folder or hub id."
     )
-
-
-def _embedded(name: str) -> Path:
-    folder = _CHECKPOINTS / name
-    if not (folder / "model.safetensors").is_file():
-        raise CheckpointError(
-            f"Depth network {name}: wanted weights in {folder}, found none. Run from a clone of the repository, train "
-            "it (python -m motionstream_camera.train_depth), or give depth=floor."
-        )
-    return folder
