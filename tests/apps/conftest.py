@@ -185,3 +185,15 @@ def visit(chromium: Browser) -> Iterator[Callable[..., LivePage]]:
 
 def _foreign(url: str) -> bool:
     return url.startswith("http") and "//localhost" not in url and "//127.0.0.1" not in url
+
+
+@pytest.fixture
+def run(studio: Studio, visit: Callable[..., LivePage]) -> Callable[..., object]:
+    """Runs a function body with `given` in a page of the studio; `bytes` reads what Python wrote in base 64."""
+    page = visit(studio.url).page
+    decode = "const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));"
+
+    def ran(body: str, given: object = None) -> object:
+        return page.evaluate(f"async (given) => {{ {decode} {body} }}", given)
+
+    return ran

@@ -10,27 +10,9 @@ from motionstream.serving.codecs import H264Encoder, Vp8Encoder
 from motionstream.serving.packet import Flag, Kind, Packet, encode_tracks
 from motionstream.tracks import Tracks
 
-BYTES = "const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));"
-
 
 def text_of(message: bytes) -> str:
     return base64.b64encode(message).decode()
-
-
-@pytest.fixture(scope="module")
-def studio_url(studio) -> str:
-    return studio.url
-
-
-@pytest.fixture
-def run(studio_url: str, visit: Callable) -> Callable:
-    """Runs a function body with `given` in a page of the studio."""
-    page = visit(studio_url).page
-
-    def ran(body: str, given=None):
-        return page.evaluate(f"async (given) => {{ {BYTES} {body} }}", given)
-
-    return ran
 
 
 def test_a_packet_reads_the_same_in_the_page(run: Callable):

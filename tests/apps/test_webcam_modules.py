@@ -9,26 +9,9 @@ import pytest
 from motionstream.serving.packet import Kind, Packet
 
 
-@pytest.fixture(scope="module")
-def studio_url(studio) -> str:
-    return studio.url
-
-
-@pytest.fixture
-def run(studio_url: str, visit: Callable) -> Callable:
-    """Runs a function body with `given` in a page of the studio."""
-    page = visit(studio_url).page
-
-    def ran(body: str, given=None):
-        return page.evaluate(f"async (given) => {{ {body} }}", given)
-
-    return ran
-
-
 def test_a_camera_picture_of_the_page_is_a_packet_of_the_server(run: Callable):
     body = """const { cameraPacket } = await import("/studio/protocol.js");
-      const bytes = Uint8Array.from(atob(given), (c) => c.charCodeAt(0));
-      return [...new Uint8Array(cameraPacket(bytes, 1234.5))];"""
+      return [...new Uint8Array(cameraPacket(bytes(given), 1234.5))];"""
     packet = Packet.from_bytes(bytes(run(body, base64.b64encode(b"jpeg").decode())))
     assert (packet.kind, packet.payload, packet.time_ms) == (Kind.CAMERA, b"jpeg", 1234.5)
     assert np.isnan(packet.input_ms)
